@@ -1,0 +1,44 @@
+"""distreward: reward models that say how much people would disagree.
+
+Everything public is here and loaded on first use, so that `import distreward` costs nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "AutoRewardModel": "modeling",
+    "RewardOutput": "modeling",
+    "RewardScorer": "scoring",
+    "PairPredictions": "scoring",
+    "evaluate_predictions": "scoring",
+    "load_preferences": "data.loading",
+    "split_by_prompt": "data.splitting",
+    "agreement_categories": "data.agreement",
+    "diverging_probability": "metrics.divergence",
+    "load_metric": "metrics.loading",
+    "preference_level_probs": "losses",
+    "OBJECTIVES": "trainers",
+    "DistributionalRewardConfig": "trainers",
+    "DistributionalRewardTrainer": "trainers",
+    "BradleyTerryRewardTrainer": "trainers",
+    "MSERewardTrainer": "trainers",
+    "MeanVarianceKLRewardTrainer": "trainers",
+    "MeanVarianceNLLRewardTrainer": "trainers",
+    "LikertKLRewardTrainer": "trainers",
+    "StopOnSignal": "trainers",
+    "InputError": "errors",
+}
+"""Public name -> the room it lives in."""
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"distreward.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'distreward' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

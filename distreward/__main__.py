@@ -1,0 +1,7 @@
+"""`python -m distreward` is `distreward`."""
+
+import sys
+
+from distreward.cli.main import main
+
+sys.exit(main())

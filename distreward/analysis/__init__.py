@@ -1,0 +1,1 @@
+"""Figures and statistics over labels and predictions; needs no torch."""

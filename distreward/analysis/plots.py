@@ -1,0 +1,96 @@
+"""Figures. Each function takes arrays, writes one PNG and returns its path; needs matplotlib (the `demo` extra)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distreward.errors import InputError
+
+CATEGORY_STYLE = {
+    "high_agreement_preference": ("agree on a preference", "#1b6ca8"),
+    "high_agreement_tie": ("agree on a tie", "#7f8c8d"),
+    "diverging": ("diverging", "#c0392b"),
+}
+"""Label and colour per agreement category, the same in every figure."""
+
+DPI = 150
+
+
+def _pyplot() -> Any:
+    """matplotlib without a display, or a clear line about how to get it."""
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise InputError('figures need matplotlib: pip install "distreward[demo]"') from error
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    return plt
+
+
+def _save(figure: Any, path: Path) -> Path:
+    figure.savefig(path, dpi=DPI, bbox_inches="tight")
+    _pyplot().close(figure)
+    return path
+
+
+def plot_gaps_by_category(gaps: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray], path: Path) -> Path:
+    """How large a reward gap each model predicts, by agreement category (after the paper's Figures 2, 4 and 5).
+
+    Args:
+        gaps: per model, [N] reward_A - reward_B.
+        masks: per agreement category, boolean [N] (`agreement_masks`).
+        path: PNG to write.
+
+    Gaps are shown as ranks in 0..1 within the model: models have different reward scales, and AUROC sees only ranks. A
+    model that knows nothing of agreement gives every category a flat histogram.
+    """
+    plt = _pyplot()
+    figure, axes = plt.subplots(1, len(gaps), figsize=(4.2 * len(gaps), 3.2), sharey=True, squeeze=False)
+    for axis, (name, gap) in zip(axes[0], gaps.items(), strict=True):
+        size = np.abs(gap)
+        rank = np.argsort(np.argsort(size)) / max(len(size) - 1, 1)
+        for category, (label, colour) in CATEGORY_STYLE.items():
+            share = rank[masks[category]]
+            if len(share):
+                axis.hist(
+                    share, bins=10, range=(0, 1), weights=np.full(len(share), 100 / len(share)),
+                    histtype="step", linewidth=2, color=colour, label=f"{label} ({len(share)})",
+                )  # fmt: skip
+        axis.set_title(name)
+        axis.set_xlabel("|reward gap|, rank within the model")
+    axes[0][0].set_ylabel("% of the category's pairs")
+    axes[0][-1].legend(fontsize=8, frameon=False, loc="upper center")
+    return _save(figure, path)
+
+
+def plot_true_divergence(true: np.ndarray, predicted: Mapping[str, np.ndarray], path: Path) -> Path:
+    """Predicted against true chance that annotators diverge, one panel per model.
+
+    Args:
+        true: [N] true probability in 0..1.
+        predicted: per model, [N] predicted probability in 0..1, or any divergence score (then shown as is).
+        path: PNG to write.
+
+    The line joins the means of ten equally filled bins of the prediction.
+    """
+    plt = _pyplot()
+    figure, axes = plt.subplots(1, len(predicted), figsize=(4.2 * len(predicted), 3.6), sharey=True, squeeze=False)
+    for axis, (name, score) in zip(axes[0], predicted.items(), strict=True):
+        axis.scatter(score, true, s=8, alpha=0.35, color="#c0392b", linewidths=0)
+        bins = np.array_split(np.argsort(score), 10)
+        axis.plot(
+            [score[b].mean() for b in bins], [true[b].mean() for b in bins], color="black", marker="o", markersize=4
+        )
+        if score.min() >= 0 and score.max() <= 1:
+            axis.plot([0, 1], [0, 1], color="#7f8c8d", linestyle="--", linewidth=1)
+            axis.set_xlim(0, 1)
+            axis.set_xlabel("predicted probability of divergence")
+        else:
+            axis.set_xlabel("-|reward gap|")
+        axis.set_title(name)
+        axis.set_ylim(0, 1)
+    axes[0][0].set_ylabel("true probability of divergence")
+    return _save(figure, path)

@@ -1,0 +1,161 @@
+"""`distreward evaluate`: the metrics of a reward model on labelled pairs."""
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from datasets import Dataset
+
+from distreward.cli.parsing import CommandParser
+from distreward.cli.results import prepare_output_dir, write_results
+from distreward.cli.tables import print_metrics
+from distreward.cli.train import describe
+from distreward.data.agreement import agreement_masks, level_counts
+from distreward.data.encoding import resolve_chat_template
+from distreward.data.loading import load_preferences
+from distreward.data.splitting import prompt_key
+from distreward.errors import InputError
+from distreward.scoring import RewardScorer, evaluate_predictions
+
+logger = logging.getLogger("distreward")
+
+DESCRIPTION = """Evaluate a reward model on labelled pairs: preference accuracy against every annotator's label, the
+Diverging-ID AUROC grid with the -|reward gap| baseline of the same checkpoint, and calibration of the level
+probabilities, each with a bootstrap interval over prompts.
+
+  distreward evaluate --model_name_or_path out --dataset_name labels.jsonl --output_dir out/evaluation
+
+The model may be a checkpoint of ours or any 1-label reward model.
+"""
+
+
+@dataclass
+class ModelArguments:
+    """Which checkpoint, and how to run it."""
+
+    model_name_or_path: str = field(metadata={"help": "Reward model checkpoint: a directory or Hub id."})
+    max_length: int | None = field(
+        default=None, metadata={"help": "Most tokens per response with its prompt; default: what the model takes."}
+    )
+    chat_template_path: str | None = field(
+        default=None, metadata={"help": "A .jinja file, or `plain`, for a tokenizer without chat template."}
+    )
+    dtype: str = field(default="auto", metadata={"help": "Precision of the weights: auto, float32, bfloat16, float16."})
+    revision: str | None = field(default=None, metadata={"help": "Revision of a Hub checkpoint."})
+    trust_remote_code: bool = field(default=False, metadata={"help": "Run Python code that comes with the checkpoint."})
+
+    def open(self) -> RewardScorer:
+        """The scorer over this checkpoint."""
+        template = resolve_chat_template(self.chat_template_path)
+        if template is not None and not Path(template).is_file():
+            raise InputError(f"--chat_template_path {template}: no such file.")
+        if self.dtype not in ("auto", "float32", "bfloat16", "float16"):
+            raise InputError(f"--dtype {self.dtype}: wanted auto, float32, bfloat16 or float16.")
+        kwargs = {"revision": self.revision} if self.revision else {}
+        return RewardScorer.from_pretrained(
+            self.model_name_or_path,
+            max_length=self.max_length,
+            progress=True,
+            chat_template=None if template is None else Path(template).read_text(encoding="utf-8"),
+            dtype=self.dtype,
+            trust_remote_code=self.trust_remote_code,
+            **kwargs,
+        )
+
+
+@dataclass
+class EvaluateArguments(ModelArguments):
+    """What to evaluate on, and how."""
+
+    dataset_name: str = field(
+        default=None,
+        metadata={
+            "help": "Labelled pairs: a .jsonl, .jsonl.gz or .parquet file, a directory of them, a Hub id, or `synthetic`."
+        },
+    )
+    output_dir: str = field(default=None, metadata={"help": "Where results.json goes."})
+    split: str | None = field(default=None, metadata={"help": "Split of the data, or of --splits_file."})
+    splits_file: str | None = field(
+        default=None, metadata={"help": "splits.json of a training run: evaluate only the pairs of --split in it."}
+    )
+    n_bootstrap: int = field(default=1000, metadata={"help": "Bootstrap draws behind the intervals."})
+    seed: int = field(default=0, metadata={"help": "Seed of the bootstrap."})
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; returns the exit status."""
+    started = time.time()
+    (arguments,) = CommandParser("evaluate", (EvaluateArguments,), DESCRIPTION).parse(argv)
+    for name in ("dataset_name", "output_dir"):
+        if getattr(arguments, name) is None:
+            raise InputError(f"--{name} is missing; see distreward evaluate --help")
+    dataset = load_pairs(arguments)
+    scorer = arguments.open()
+    warn_about_overlap(arguments, dataset)
+    output_dir = prepare_output_dir(arguments.output_dir)
+
+    predictions = scorer.score_pairs(dataset)
+    counts = level_counts(dataset["preferences"][:])
+    groups = [prompt_key(prompt) for prompt in dataset["prompt"][:]]
+    metrics = evaluate_predictions(predictions, counts, groups, arguments.n_bootstrap, arguments.seed)
+    categories = {name: int(mask.sum()) for name, mask in agreement_masks(counts).items()}
+
+    print_metrics({arguments.model_name_or_path: metrics}, f"{dataset.num_rows} pairs, {len(set(groups))} prompts")
+    values = {"metrics": metrics, "reward_head": scorer.reward_head, "categories": categories}
+    data = describe(arguments.dataset_name, dataset)
+    path = write_results(output_dir, "evaluate", arguments, data, started, values)
+    print(f"all numbers: {path}")
+    return 0
+
+
+def load_pairs(arguments: EvaluateArguments) -> Dataset:
+    """The pairs to evaluate; a splits file narrows them to one split of a training run."""
+    if arguments.splits_file is None:
+        dataset = load_preferences(arguments.dataset_name, split=arguments.split)
+    else:
+        dataset = load_preferences(arguments.dataset_name)
+        ids = read_splits(Path(arguments.splits_file))
+        if arguments.split not in ids:
+            raise InputError(
+                f"{arguments.splits_file}: has no split {arguments.split!r}; --split takes {', '.join(ids)}."
+            )
+        wanted = set(ids[arguments.split])
+        rows = [row for row, name in enumerate(dataset["id"][:]) if name in wanted]
+        if len(rows) < len(wanted):
+            raise InputError(
+                f"{arguments.splits_file}: {len(wanted) - len(rows)} of its {len(wanted)} {arguments.split} pairs are not in "
+                f"{arguments.dataset_name}; pass the data set the model was trained on."
+            )
+        dataset = dataset.select(rows)
+    n_labelled = sum(bool(labels) for labels in dataset["preferences"][:])
+    if n_labelled == 0:
+        raise InputError(f"{arguments.dataset_name}: no pair has `preferences`, which evaluation needs.")
+    return dataset
+
+
+def read_splits(path: Path) -> dict[str, list[str]]:
+    """`splits.json` of a training run."""
+    try:
+        splits = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a splits file of `distreward train` ({error}).") from error
+    if not isinstance(splits, dict):
+        raise InputError(f"{path}: not a splits file of `distreward train`; wanted split names with lists of ids.")
+    return splits
+
+
+def warn_about_overlap(arguments: EvaluateArguments, dataset: Dataset) -> None:
+    """Say so when pairs to evaluate were trained on: the splits file of a run lies beside its model."""
+    beside = Path(arguments.model_name_or_path) / "splits.json"
+    if beside.is_file():
+        seen = set(read_splits(beside).get("train", ())) & set(dataset["id"][:])
+        if seen:
+            logger.warning(
+                "%d of %d pairs were trained on; for held-out pairs pass --splits_file %s --split test",
+                len(seen),
+                dataset.num_rows,
+                beside,
+            )

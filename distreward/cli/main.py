@@ -1,0 +1,75 @@
+"""`distreward <command>`: finds the command, runs it, turns mistakes of the user into one line and exit status 2."""
+
+import importlib
+import logging
+import os
+import sys
+import warnings
+
+COMMANDS = {
+    "demo": "train three reward models on a synthetic set and compare them (minutes, no GPU, no network)",
+    "train": "train a reward model on annotators' labels",
+    "evaluate": "accuracy, Diverging-ID AUROC and calibration of a reward model on labelled pairs",
+    "score": "add rewards and divergence scores to a JSONL file of prompts and responses",
+}
+"""Command name -> what it does. Each is a module of this package with a `main(argv)` that returns an exit status."""
+
+USAGE = """usage: distreward <command> [options]
+
+Distributional reward models: train on every annotator's label, and know which pairs people would disagree on.
+
+commands:
+{commands}
+
+`distreward <command> --help` explains a command. Options can also come from a file: --config file.yaml
+"""
+
+
+def usage() -> str:
+    """The text of `distreward --help`."""
+    return USAGE.format(commands="\n".join(f"  {name:<10} {what}" for name, what in COMMANDS.items()))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 2 a mistake in what was given, 130 or 143 interrupted."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if argv[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"distreward {version('distreward')}")
+        return 0
+    from distreward.errors import InputError, nearest
+
+    name, rest = argv[0], argv[1:]
+    if name not in COMMANDS:
+        print(f"distreward: unknown command {name!r}{nearest(name, COMMANDS)}; see distreward --help", file=sys.stderr)
+        return 2
+    _set_up_logging()
+    warnings.filterwarnings("ignore", message="`gradient_checkpointing` is deprecated")  # TRL's own use of it
+    warnings.filterwarnings("ignore", message="'pin_memory' argument is set as true but no accelerator")
+    try:
+        return importlib.import_module(f"distreward.cli.{name}").main(rest)
+    except InputError as error:
+        print(f"distreward {name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\ndistreward {name}: interrupted", file=sys.stderr)
+        return 130
+
+
+def _set_up_logging() -> None:
+    logger = logging.getLogger("distreward")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("distreward: %(message)s"))
+        logger.addHandler(handler)
+        logger.propagate = False
+    # One process of several speaks; the others keep to errors.
+    logger.setLevel(logging.INFO if os.environ.get("RANK", "0") == "0" else logging.ERROR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

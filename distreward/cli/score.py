@@ -1,0 +1,126 @@
+"""`distreward score`: add rewards to any JSONL of prompts and responses."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distreward.cli.evaluate import ModelArguments
+from distreward.cli.parsing import CommandParser
+from distreward.cli.results import prepare_output_dir, write_results, write_text
+from distreward.data.loading import read_jsonl
+from distreward.data.schema import check_prompt, check_text
+from distreward.errors import InputError
+from distreward.levels import LEVELS
+from distreward.scoring import PairPredictions
+from distreward.scoring.predictions import DEFAULT_ANNOTATORS
+
+logger = logging.getLogger("distreward")
+
+DESCRIPTION = """Add rewards to a JSONL file. Each line holds a `prompt` (text or messages) and either
+
+  `response`                    one answer      -> `reward`: {mean, std, rating_probs}
+  `responses`                   several answers -> `rewards`: a list of the same
+  `response_a`, `response_b`    a pair          -> `reward_a`, `reward_b`, `level_probs`, `divergence_score`,
+                                                   `diverging_probability`
+
+  distreward score --model_name_or_path out --input_file answers.jsonl --output_dir scored
+
+writes scored/scores.jsonl: the input's lines, in order, with those fields added. std, rating_probs, level_probs and
+diverging_probability are there where the model's reward head gives them.
+"""
+
+
+@dataclass
+class ScoreArguments(ModelArguments):
+    """What to score."""
+
+    input_file: str = field(default=None, metadata={"help": "JSONL (.jsonl, .jsonl.gz) of prompts and responses."})
+    output_dir: str = field(default=None, metadata={"help": "Where scores.jsonl and results.json go."})
+    n_annotators: int = field(
+        default=DEFAULT_ANNOTATORS, metadata={"help": "Pairs: annotators assumed by diverging_probability."}
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; returns the exit status."""
+    started = time.time()
+    (arguments,) = CommandParser("score", (ScoreArguments,), DESCRIPTION).parse(argv)
+    for name in ("input_file", "output_dir"):
+        if getattr(arguments, name) is None:
+            raise InputError(f"--{name} is missing; see distreward score --help")
+    if arguments.n_annotators < 1:
+        raise InputError(f"--n_annotators is {arguments.n_annotators}, wanted 1 or more.")
+    rows = list(read_rows(Path(arguments.input_file)))
+    scorer = arguments.open()
+    output_dir = prepare_output_dir(arguments.output_dir)
+
+    prompts = [prompt for _, prompt, responses in rows for _ in responses]
+    scores = scorer.score(prompts, [response for _, _, responses in rows for response in responses])
+    lines, start = [], 0
+    for row, _, responses in rows:
+        own = scores[start : start + len(responses)]
+        start += len(responses)
+        lines.append(json.dumps({**row, **added_fields(row, own, scorer.reward_head, arguments.n_annotators)}) + "\n")
+    path = output_dir / "scores.jsonl"
+    write_text(path, "".join(lines))
+    values = {"reward_head": scorer.reward_head, "n_responses": len(prompts), "output_file": str(path)}
+    data = {"name": arguments.input_file, "rows": len(rows), "fingerprint": None}
+    write_results(output_dir, "score", arguments, data, started, values)
+    print(f"{len(prompts)} responses of {len(rows)} lines scored: {path}")
+    return 0
+
+
+def read_rows(path: Path) -> Iterator[tuple[dict[str, Any], list[dict], list[str]]]:
+    """(raw line, prompt messages, responses) per line; every mistake names file and line."""
+    empty = True
+    for number, row in read_jsonl(path):
+        empty = False
+        where = f"{path.name}, line {number}"
+        if "prompt" not in row:
+            raise InputError(f"{where}, field `prompt`: missing; wanted a text or a list of messages.")
+        prompt = check_prompt(row["prompt"], where)
+        if "response_a" in row and "response_b" in row:
+            responses = [check_text(row[name], name, where) for name in ("response_a", "response_b")]
+        elif "responses" in row:
+            if not isinstance(row["responses"], list) or not row["responses"]:
+                raise InputError(f"{where}, field `responses`: wanted a list of one or more texts.")
+            responses = [check_text(text, f"responses[{index}]", where) for index, text in enumerate(row["responses"])]
+        elif "response" in row:
+            responses = [check_text(row["response"], "response", where)]
+        else:
+            raise InputError(
+                f"{where}: nothing to score; wanted `response`, `responses`, or `response_a` and `response_b`."
+            )
+        yield row, prompt, responses
+    if empty:
+        raise InputError(f"{path}: the file is empty; wanted one JSON object per line.")
+
+
+def added_fields(row: dict[str, Any], scores: np.ndarray, reward_head: dict, n_annotators: int) -> dict[str, Any]:
+    """The fields `score` adds to one line, from its [n_responses, 7] scores."""
+    rewards = [_reward(score) for score in scores]
+    if "response_a" in row and "response_b" in row:
+        pair = PairPredictions.from_columns(scores.reshape(1, -1), reward_head)
+        fields = {"reward_a": rewards[0], "reward_b": rewards[1], "divergence_score": float(pair.divergence()[0])}
+        probs = pair.level_probs()
+        if probs is not None:
+            fields["level_probs"] = {str(level): float(p) for level, p in zip(LEVELS, probs[0], strict=True)}
+            fields["diverging_probability"] = float(pair.diverging_probability(n_annotators)[0])
+        return fields
+    return {"rewards": rewards} if "responses" in row else {"reward": rewards[0]}
+
+
+def _reward(score: np.ndarray) -> dict[str, Any]:
+    mean, std, rating_probs = score[0], score[1], score[2:]
+    reward: dict[str, Any] = {"mean": float(mean)}
+    if std == std:
+        reward["std"] = float(std)
+    if rating_probs[0] == rating_probs[0]:
+        reward["rating_probs"] = rating_probs.tolist()
+    return reward

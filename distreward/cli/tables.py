@@ -1,0 +1,56 @@
+"""The tables people read: metrics of one or several models."""
+
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+ROWS = (
+    ("preference accuracy", ("preference_accuracy",)),
+    ("Diverging-ID AUROC, own score", ("diverging_id_auroc",)),
+    ("  ... -|reward gap| baseline", ("gap_baseline_grid", "diverging", "rest")),
+    ("  ... diverging_probability", ("diverging_probability_grid", "diverging", "rest")),
+    ("  ... substantial vs. rest, own score", ("diverging_id_auroc_grid", "diverging_substantial", "rest")),
+    ("Brier score of levels (lower is better)", ("level_calibration", "brier")),
+    ("calibration error of levels", ("level_calibration", "ece")),
+    ("Jensen-Shannon distance to people", ("level_calibration", "jensen_shannon")),
+    ("Wasserstein distance to people", ("level_calibration", "wasserstein")),
+    ("Spearman with the true divergence", ("spearman_true_divergence",)),
+)
+
+
+def estimate_text(estimate: dict[str, Any] | None) -> str:
+    """`0.712 [0.690, 0.733]`, or a dash where there is nothing to say.
+
+    >>> estimate_text({"value": 0.7123, "ci_low": 0.69, "ci_high": 0.7333, "n": 10})
+    '0.712 [0.690, 0.733]'
+    """
+    if estimate is None or estimate["value"] != estimate["value"]:
+        return "-"
+    if estimate["ci_low"] != estimate["ci_low"]:
+        return f"{estimate['value']:.3f}"
+    return f"{estimate['value']:.3f} [{estimate['ci_low']:.3f}, {estimate['ci_high']:.3f}]"
+
+
+def lookup(metrics: dict[str, Any], path: tuple[str, ...]) -> Any:
+    """The value at a path of keys, or None."""
+    value: Any = metrics
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def print_metrics(models: dict[str, dict[str, Any]], title: str) -> None:
+    """One column per model, one row per metric that any model has; 95 % intervals in brackets."""
+    table = Table(
+        title=title, box=box.SIMPLE_HEAD, title_justify="left", caption="95 % bootstrap intervals over prompts"
+    )
+    table.add_column("")
+    for name in models:
+        table.add_column(name, justify="right", no_wrap=True)
+    for label, path in ROWS:
+        found = [lookup(metrics, path) for metrics in models.values()]
+        if any(found):
+            table.add_row(label, *(estimate_text(value) for value in found))
+    Console(width=max(80, 42 + 24 * len(models))).print(table)

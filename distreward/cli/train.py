@@ -1,0 +1,200 @@
+"""`distreward train`: from a file of annotators' labels to a reward model checkpoint."""
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from trl import ModelConfig, get_peft_config, get_quantization_config
+
+from distreward.cli.parsing import CommandParser
+from distreward.cli.results import prepare_output_dir, write_results, write_text
+from distreward.data.loading import fingerprint, load_preferences
+from distreward.data.splitting import THE_REST, split_by_prompt
+from distreward.errors import InputError, nearest
+from distreward.trainers import OBJECTIVES, DistributionalRewardConfig, StopOnSignal, last_complete_checkpoint
+
+logger = logging.getLogger("distreward")
+
+DESCRIPTION = """Train a reward model on annotators' labels and save it as a stock transformers checkpoint.
+
+  distreward train --dataset_name labels.jsonl --model_name_or_path Qwen/Qwen2.5-0.5B-Instruct \\
+      --objective mean_variance_kl --test_share 0.2 --output_dir out
+  distreward evaluate --model_name_or_path out --dataset_name labels.jsonl \\
+      --splits_file out/splits.json --split test --output_dir out/evaluation
+
+Every option of TRL's RewardConfig and ModelConfig works too (--use_peft, --load_in_8bit ...): see --help_all.
+On several GPUs: accelerate launch -m distreward train ...
+"""
+
+ESSENTIAL = (
+    "model_name_or_path", "output_dir", "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size",
+    "gradient_accumulation_steps", "gradient_checkpointing", "bf16", "max_length", "truncation", "chat_template_path",
+    "label_aggregation", "eta", "cdf", "eval_every_epochs", "metric_for_best_model", "resume_from_checkpoint", "seed",
+    "use_peft", "lora_r", "load_in_8bit", "load_in_4bit", "dtype", "report_to",
+)  # fmt: skip
+
+
+@dataclass
+class TrainArguments:
+    """What to train on, and how."""
+
+    dataset_name: str = field(
+        metadata={
+            "help": "Labelled pairs: a .jsonl, .jsonl.gz or .parquet file, a directory of them, a Hub id, or `synthetic`."
+        }
+    )
+    objective: str = field(default="mean_variance_kl", metadata={"help": f"Training loss: {', '.join(OBJECTIVES)}."})
+    dataset_train_split: str | None = field(
+        default=None, metadata={"help": "Split to train on, where the data has splits."}
+    )
+    eval_dataset_name: str | None = field(
+        default=None, metadata={"help": "Development pairs, in place of a share of the training data."}
+    )
+    eval_share: float = field(
+        default=0.1,
+        metadata={"help": "Share of the pairs, by prompt, held out to choose the best checkpoint and lambda."},
+    )
+    test_share: float = field(
+        default=0.0,
+        metadata={"help": "Share of the pairs, by prompt, never touched in training: for `distreward evaluate`."},
+    )
+    split_seed: int = field(default=0, metadata={"help": "Seed of the split by prompt."})
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; returns the exit status."""
+    started = time.time()
+    parser = CommandParser("train", (TrainArguments, DistributionalRewardConfig, ModelConfig), DESCRIPTION, ESSENTIAL)
+    arguments, config, model_arguments = parser.parse(argv)
+    check_arguments(arguments, model_arguments)
+    splits = load_splits(arguments)
+    output_dir = prepare_output_dir(config.output_dir)
+    checkpoint = checkpoint_to_resume(config, output_dir)
+
+    stop = StopOnSignal()
+    trainer = build_trainer(arguments, config, model_arguments, splits, callbacks=[stop])
+    if trainer.is_world_process_zero():
+        ids = {name: split["id"][:] for name, split in splits.items()}
+        write_text(output_dir / "splits.json", json.dumps(ids, indent=1) + "\n")
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    if stop.interrupted is not None:
+        logger.warning("stopped; to go on, run the same command with --resume_from_checkpoint true")
+        return 128 + stop.interrupted
+
+    trainer.save_model()
+    development = trainer.evaluate() if trainer.eval_dataset is not None else {}
+    if trainer.is_world_process_zero():
+        data = {name: describe(arguments.dataset_name, split) for name, split in splits.items()}
+        values = {
+            "objective": arguments.objective,
+            "reward_head": getattr(trainer.model.config, "reward_head", None),
+            "development": development,
+            "steps": trainer.state.global_step,
+            "best_checkpoint": trainer.state.best_model_checkpoint,
+        }
+        config_facts = {**vars(arguments), "model": model_arguments.model_name_or_path, **public_facts(config)}
+        path = write_results(output_dir, "train", config_facts, data, started, values)
+        print(f"model saved to {output_dir}, facts of the run in {path}")
+    if config.push_to_hub:
+        trainer.push_to_hub(dataset_name=arguments.dataset_name)
+    trainer.end()
+    return 0
+
+
+def check_arguments(arguments: TrainArguments, model_arguments: ModelConfig) -> None:
+    """Refuse what cannot work before any data is read."""
+    if arguments.objective not in OBJECTIVES:
+        near = nearest(arguments.objective, OBJECTIVES)
+        raise InputError(f"unknown objective {arguments.objective!r}{near}; wanted one of {', '.join(OBJECTIVES)}.")
+    if not model_arguments.model_name_or_path:
+        raise InputError(
+            "--model_name_or_path is missing: a base model to put the reward head on (directory or Hub id)."
+        )
+    for name in ("eval_share", "test_share"):
+        if not 0 <= getattr(arguments, name) < 1:
+            raise InputError(f"--{name} is {getattr(arguments, name)}, wanted a share from 0 up to 1.")
+
+
+def load_splits(arguments: TrainArguments) -> dict[str, Dataset]:
+    """`train` and, where asked for, `validation` and `test`, split by prompt."""
+    data = load_preferences(arguments.dataset_name, split=arguments.dataset_train_split)
+    shares = {"test": arguments.test_share}
+    if arguments.eval_dataset_name is None:
+        shares["validation"] = arguments.eval_share
+    shares = {name: share for name, share in shares.items() if share > 0}
+    splits = (
+        split_by_prompt(data, {**shares, "train": THE_REST}, seed=arguments.split_seed) if shares else {"train": data}
+    )
+    if arguments.eval_dataset_name is not None:
+        splits["validation"] = load_preferences(arguments.eval_dataset_name)
+    return splits
+
+
+def build_trainer(
+    arguments: TrainArguments,
+    config: DistributionalRewardConfig,
+    model_arguments: ModelConfig,
+    splits: dict[str, Dataset],
+    callbacks: Sequence[Any] = (),
+):
+    """The objective's trainer over the splits, as `trl reward` builds its own."""
+    config.model_init_kwargs = {
+        "revision": model_arguments.model_revision,
+        "attn_implementation": model_arguments.attn_implementation,
+        "dtype": model_arguments.dtype,
+        **(config.model_init_kwargs or {}),
+    }
+    if model_arguments.use_peft:
+        model_arguments.lora_task_type = "SEQ_CLS"  # TRL's default, CAUSAL_LM, crashes on sequence classification
+    return OBJECTIVES[arguments.objective](
+        model=model_arguments.model_name_or_path,
+        args=config,
+        train_dataset=splits["train"],
+        eval_dataset=splits.get("validation"),
+        quantization_config=get_quantization_config(model_arguments),
+        peft_config=get_peft_config(model_arguments),
+        callbacks=list(callbacks),
+    )
+
+
+def checkpoint_to_resume(config: DistributionalRewardConfig, output_dir: Path) -> Path | None:
+    """The checkpoint to go on from, or None to begin; never silently mixes two runs in one folder."""
+    wanted = config.resume_from_checkpoint
+    found = last_complete_checkpoint(output_dir)
+    if wanted in (None, False, "false", "False"):
+        if found is not None:
+            raise InputError(
+                f"--output_dir {output_dir}: holds {found.name} of an earlier run; pass --resume_from_checkpoint true to go "
+                "on from it, or another --output_dir to start anew."
+            )
+        return None
+    if str(wanted).lower() == "true":
+        if found is None:
+            logger.info("no complete checkpoint in %s: starting from the beginning", output_dir)
+        return found
+    path = Path(str(wanted))
+    if not (path / "trainer_state.json").is_file():
+        raise InputError(
+            f"--resume_from_checkpoint {path}: no complete checkpoint there (trainer_state.json is missing)."
+        )
+    return path
+
+
+def describe(name: str, dataset: Dataset) -> dict[str, Any]:
+    """Name, fingerprint and rows of a data set, for `results.json`."""
+    return {"name": name, "fingerprint": fingerprint(dataset), "rows": dataset.num_rows}
+
+
+def public_facts(config: DistributionalRewardConfig) -> dict[str, Any]:
+    """The settings that shape a run; tokens and machine settings stay out."""
+    names = [name for name in ESSENTIAL if hasattr(config, name)] + [
+        "lr_scheduler_type",
+        "warmup_steps",
+        "weight_decay",
+    ]
+    return {name: getattr(config, name) for name in names}

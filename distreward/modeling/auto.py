@@ -1,0 +1,225 @@
+"""`AutoRewardModel`: a reward model over any backbone with a `*ForSequenceClassification` class in transformers.
+
+The class is made on the fly from the backbone's own class and `RewardModelMixin`, and carries the backbone class's NAME:
+`save_pretrained` writes that name into `architectures`, PEFT, FSDP wrapping policies and servers look it up, and the file
+on disk is an ordinary stock checkpoint. Two forms of the same config:
+
+- in memory: `config.num_labels == 1`, what `trl.RewardTrainer`, GRPO and RLOO expect of a reward model;
+- on disk: `num_labels` 1, 2 or 5, `id2label` naming the outputs, `problem_type` "regression" (pipelines and servers then
+  return raw values), and the `reward_head` entry.
+"""
+
+import functools
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+
+from distreward.errors import InputError
+from distreward.modeling.heads import REWARD_HEADS, reward_head_entry
+from distreward.modeling.output import RewardOutput
+from distreward.modeling.pooling import last_token_index
+
+logger = logging.getLogger("distreward")
+
+
+class RewardModelMixin:
+    """Reads the outputs of a `*ForSequenceClassification` backbone as a reward head. Comes first in the MRO."""
+
+    # A causal language model's checkpoint carries this head; a reward model has none. Not worth a warning.
+    _keys_to_ignore_on_load_unexpected = (r"^lm_head\.",)
+
+    def __init__(self, config: PreTrainedConfig, *args: Any, **kwargs: Any):
+        entry = config.reward_head
+        set_stock_form(config)
+        super().__init__(config, *args, **kwargs)
+        # `config` may have been copied on the way; `self.config` is the one that counts from here on.
+        self.config.reward_head = entry
+        set_memory_form(self.config)
+
+    @property
+    def reward_head(self) -> dict[str, Any]:
+        """The checkpoint's `reward_head` entry: type, constants, and what training tuned (lambda, eta)."""
+        return self.config.reward_head
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        pooled_index: Tensor | None = None,
+        **kwargs: Any,
+    ) -> RewardOutput:
+        """Rewards of B responses.
+
+        Args:
+            input_ids, attention_mask: [B, T] as for the backbone.
+            pooled_index: int64 [R, 2] (row, column) of the last token of every response, for rows that hold several
+                responses; R takes the place of B. Decoders only. Default: each row's last attended token.
+            kwargs: passed to the backbone.
+
+        Returns:
+            `RewardOutput`, float32.
+        """
+        kwargs.pop("labels", None)
+        kwargs.pop("return_dict", None)
+        if hasattr(self, "score"):
+            raw, backbone = self._decoder_outputs(input_ids, attention_mask, pooled_index, **kwargs)
+        else:
+            if pooled_index is not None:
+                raise ValueError("`pooled_index` needs a decoder backbone; an encoder pools one response per row.")
+            kwargs.pop("use_cache", None)
+            backbone = super().forward(input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **kwargs)
+            raw = backbone.logits.float()
+        output = REWARD_HEADS[self.reward_head["type"]].read(raw, self.reward_head)
+        output.hidden_states = getattr(backbone, "hidden_states", None)
+        output.attentions = getattr(backbone, "attentions", None)
+        return output
+
+    def _decoder_outputs(self, input_ids, attention_mask, pooled_index, **kwargs):
+        """[R, n_outputs] float32 outputs at the pooled positions only, and the backbone's output."""
+        kwargs.setdefault("use_cache", False)  # packed rows are silently wrong with a cache, and rewards need none
+        backbone = self.base_model(input_ids=input_ids, attention_mask=attention_mask, **kwargs)
+        hidden = backbone[0]  # [B, T, H]
+        if pooled_index is None:
+            column = last_token_index(input_ids, attention_mask, self.config.get_text_config().pad_token_id)
+            row = torch.arange(hidden.shape[0], device=hidden.device)
+        else:
+            row, column = pooled_index.unbind(-1)
+        pooled = hidden[row, column.to(hidden.device)]
+        dtype = next(self.score.parameters()).dtype
+        with torch.autocast(device_type=pooled.device.type, enabled=False):  # the head stays in its own precision
+            return self.score(pooled.to(dtype)).float(), backbone
+
+    def save_pretrained(self, save_directory: str, **kwargs: Any) -> None:
+        """Write a stock `*ForSequenceClassification` checkpoint, see `PreTrainedModel.save_pretrained`."""
+        with stock_form(self.config):
+            super().save_pretrained(save_directory, **kwargs)
+
+
+def set_stock_form(config: PreTrainedConfig) -> None:
+    """Give `config` the form it has on disk: one label per output of the head, named."""
+    names = REWARD_HEADS[config.reward_head["type"]].output_names
+    config.num_labels = len(names)
+    config.id2label = dict(enumerate(names))
+    config.label2id = {name: index for index, name in enumerate(names)}
+    config.problem_type = "regression"
+
+
+def set_memory_form(config: PreTrainedConfig) -> None:
+    """Give `config` the form TRL expects: `num_labels == 1`."""
+    config.num_labels = 1
+
+
+@contextmanager
+def stock_form(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
+    """`config` in its on-disk form for the length of a `with` block."""
+    set_stock_form(config)
+    try:
+        yield config
+    finally:
+        set_memory_form(config)
+
+
+@functools.cache
+def reward_model_class(backbone_class: type[PreTrainedModel]) -> type[PreTrainedModel]:
+    """The reward model class over a stock `*ForSequenceClassification` class; the same one at every call."""
+    return type(backbone_class.__name__, (RewardModelMixin, backbone_class), {"__module__": __name__})
+
+
+class AutoRewardModel:
+    """Loads a reward model, or makes one from a base model. See `from_pretrained` and `from_config`."""
+
+    @classmethod
+    def from_config(cls, config: PreTrainedConfig, reward_head: str | None = None, **kwargs: Any) -> PreTrainedModel:
+        """A reward model with random weights, e.g. for tests.
+
+        >>> from transformers import LlamaConfig
+        >>> tiny = LlamaConfig(vocab_size=8, hidden_size=4, intermediate_size=8, num_hidden_layers=1,
+        ...                    num_attention_heads=2, pad_token_id=0)
+        >>> model = AutoRewardModel.from_config(tiny, reward_head="mean_variance")
+        >>> out = model(input_ids=torch.tensor([[1, 2, 3]]))
+        >>> out.logits.shape, bool(out.std[0] >= 0.1), model.config.num_labels
+        (torch.Size([1, 1]), True, 1)
+        """
+        config = with_reward_head(config, reward_head, str(getattr(config, "_name_or_path", "") or "the config"))
+        return reward_model_class(sequence_classification_class(config))(config, **kwargs)
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str, reward_head: str | None = None, **kwargs: Any
+    ) -> PreTrainedModel:
+        """Open a reward model checkpoint, or put a new head on a base model.
+
+        Args:
+            pretrained_model_name_or_path: a checkpoint of ours, a stock 1-label reward model (opened as a `scalar`
+                head), or any base model (then `reward_head` is needed). A directory or a Hub id.
+            reward_head: `scalar`, `mean_variance` or `likert`. May be left out for reward model checkpoints.
+            kwargs: everything `PreTrainedModel.from_pretrained` takes (`dtype`, `device_map`,
+                `quantization_config`, `attn_implementation`, `trust_remote_code`, `revision` ...).
+
+        Returns:
+            A `PreTrainedModel` whose forward returns `RewardOutput`, with `config.num_labels == 1`.
+
+        Raises:
+            InputError: no such model, a base model without `reward_head`, or a head that is not the checkpoint's.
+        """
+        path = str(pretrained_model_name_or_path)
+        hub = {key: kwargs[key] for key in HUB_KWARGS if key in kwargs}
+        config = kwargs.pop("config", None)
+        if config is None:
+            if path.startswith((".", "/", "~")) and not Path(path).is_dir():
+                raise InputError(f"{path}: no such model directory; check the path.")
+            try:
+                config = AutoConfig.from_pretrained(path, **hub)
+            except (OSError, ValueError) as error:
+                raise InputError(
+                    f"{path}: cannot be opened as a model ({first_line(error)}); check the path."
+                ) from error
+        config = with_reward_head(config, reward_head, path)
+        model_class = reward_model_class(sequence_classification_class(config))
+        return model_class.from_pretrained(path, config=config, **kwargs)
+
+
+HUB_KWARGS = ("revision", "trust_remote_code", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
+
+
+def with_reward_head(config: PreTrainedConfig, reward_head: str | None, path: str) -> PreTrainedConfig:
+    """`config` with a `reward_head` entry: the checkpoint's own, or the one asked for on a base model."""
+    entry = getattr(config, "reward_head", None)
+    if entry is not None:
+        if reward_head not in (None, entry["type"]):
+            raise InputError(
+                f"{path}: this checkpoint has a {entry['type']!r} reward head, not {reward_head!r}; leave `reward_head` "
+                "out, or start from the base model."
+            )
+        return config
+    if reward_head is None:
+        stock = any(name.endswith("ForSequenceClassification") for name in config.architectures or ())
+        if not stock or config.num_labels != 1:
+            raise InputError(
+                f"{path}: not a reward model checkpoint (it has no `reward_head` entry and is no 1-label "
+                "ForSequenceClassification model); pass reward_head='scalar', 'mean_variance' or 'likert' to train one."
+            )
+        reward_head = "scalar"
+    config.reward_head = reward_head_entry(reward_head)
+    return config
+
+
+def sequence_classification_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
+    """transformers' own `*ForSequenceClassification` class of this architecture."""
+    try:
+        return MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
+    except KeyError as error:
+        raise InputError(
+            f"model type {config.model_type!r} has no ForSequenceClassification class in transformers; use another base."
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,94 @@
+"""The three reward heads: what the outputs of the last layer mean, and the `reward_head` entry of `config.json`.
+
+| head | outputs | mean | std |
+|---|---|---|---|
+| `scalar` | `reward` | reward | - |
+| `mean_variance` | `mean`, `raw_std` | mean | abs(raw_std) + min_std (paper, appendix A) |
+| `likert` | `rating_1` .. `rating_5` (logits) | expected rating | std of the rating distribution |
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from distreward.errors import InputError
+from distreward.levels import RATINGS
+from distreward.modeling.output import RewardOutput
+
+MIN_STD = 0.1
+"""Added to every predicted standard deviation for stability (paper, appendix A)."""
+
+
+@dataclass(frozen=True)
+class RewardHead:
+    """One kind of head: the names of the outputs of the last layer and how they are read."""
+
+    output_names: tuple[str, ...]
+    read: Callable[[Tensor, dict[str, Any]], RewardOutput]
+    constants: dict[str, Any]
+
+
+def read_scalar(raw: Tensor, entry: dict[str, Any]) -> RewardOutput:
+    """raw [B, 1] -> the reward itself.
+
+    >>> read_scalar(torch.tensor([[2.0]]), {}).mean
+    tensor([2.])
+    """
+    return RewardOutput(logits=raw, mean=raw[:, 0])
+
+
+def read_mean_variance(raw: Tensor, entry: dict[str, Any]) -> RewardOutput:
+    """raw [B, 2] = (mean, raw std) -> mean and std = abs(raw std) + min_std.
+
+    >>> read_mean_variance(torch.tensor([[2.0, -0.5]]), {"min_std": 0.1}).std
+    tensor([0.6000])
+    """
+    return RewardOutput(logits=raw[:, :1], mean=raw[:, 0], std=raw[:, 1].abs() + entry["min_std"])
+
+
+def read_likert(raw: Tensor, entry: dict[str, Any]) -> RewardOutput:
+    """raw [B, 5] = logits of ratings 1..5 -> expected rating (1..5) and the std of the rating distribution (0..2).
+
+    >>> out = read_likert(torch.zeros(1, 5), {})
+    >>> out.mean, out.std  # uniform over 1..5: mean 3, variance 2
+    (tensor([3.]), tensor([1.4142]))
+    """
+    probs = torch.softmax(raw, dim=-1)
+    ratings = torch.tensor(RATINGS, dtype=raw.dtype, device=raw.device)
+    mean = probs @ ratings
+    variance = (probs * (ratings - mean.unsqueeze(-1)) ** 2).sum(-1)
+    # The floor keeps the gradient of the square root finite for a model that is certain of one rating.
+    return RewardOutput(logits=mean.unsqueeze(-1), mean=mean, std=variance.clamp_min(1e-12).sqrt(), level_logits=raw)
+
+
+REWARD_HEADS = {
+    "scalar": RewardHead(("reward",), read_scalar, {}),
+    "mean_variance": RewardHead(
+        ("mean", "raw_std"),
+        read_mean_variance,
+        {"activation": "abs", "min_std": MIN_STD, "cdf": "logistic", "level_smoothing": 0.05},
+    ),
+    "likert": RewardHead(tuple(f"rating_{rating}" for rating in RATINGS), read_likert, {}),
+}
+
+
+def reward_head_entry(head_type: str, **constants: Any) -> dict[str, Any]:
+    """The `reward_head` entry a checkpoint's `config.json` carries: the type, its constants, and what training tuned.
+
+    Args:
+        head_type: `scalar`, `mean_variance` or `likert`.
+        constants: values that replace the defaults (`min_std`, `cdf`) or are set by training (`objective`, `lambda`,
+            `eta`).
+
+    Raises:
+        InputError: no such head.
+
+    >>> reward_head_entry("likert", objective="likert_kl")
+    {'type': 'likert', 'objective': 'likert_kl'}
+    """
+    if head_type not in REWARD_HEADS:
+        raise InputError(f"unknown reward head {head_type!r}: wanted one of {', '.join(REWARD_HEADS)}.")
+    return {"type": head_type, **REWARD_HEADS[head_type].constants, **constants}

@@ -1,0 +1,50 @@
+"""From predictions and annotators' labels to the metrics of DESIGN: accuracy, the AUROC grids, calibration."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from distreward.metrics.functional import diverging_id_auroc, level_calibration, preference_accuracy
+from distreward.scoring.predictions import PairPredictions, typical_annotators
+
+
+def evaluate_predictions(
+    predictions: PairPredictions,
+    counts: np.ndarray,
+    groups: Sequence | None = None,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """All metrics of one model on N pairs, in the shape `results.json` promises.
+
+    Args:
+        predictions: of N pairs.
+        counts: [N, 5] annotators per level.
+        groups: N prompts; the bootstrap draws whole prompts, since pairs of one prompt are not independent.
+        n_bootstrap: bootstrap draws behind the intervals; 0 for none.
+        seed: of the bootstrap.
+
+    Returns:
+        `preference_accuracy`, `diverging_id_auroc` (the head's own score, diverging against all the rest),
+        `diverging_id_auroc_grid`, `gap_baseline_grid` and, for heads that give level probabilities,
+        `diverging_probability_grid` and `level_calibration`; `n_annotators` used by the probability.
+    """
+    options = {"groups": groups, "n_bootstrap": n_bootstrap, "seed": seed}
+    own = diverging_id_auroc(predictions.divergence(), counts, **options)
+    gap = own if predictions.reward_head["type"] == "scalar" else None
+    gap = gap or diverging_id_auroc(predictions.gap_divergence(), counts, **options)
+    metrics = {
+        "preference_accuracy": preference_accuracy(predictions.reward_gap, counts, **options),
+        "diverging_id_auroc": own["headline"],
+        "diverging_id_auroc_grid": own["grid"],
+        "gap_baseline_grid": gap["grid"],
+    }
+    probs = predictions.level_probs()
+    if probs is not None:
+        n_annotators = typical_annotators(counts)
+        by_chance = diverging_id_auroc(predictions.diverging_probability(n_annotators), counts, **options)
+        metrics["diverging_probability_grid"] = by_chance["grid"]
+        metrics["level_calibration"] = level_calibration(probs, counts, **options)
+        metrics["n_annotators"] = n_annotators
+    return metrics

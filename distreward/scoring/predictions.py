@@ -1,0 +1,124 @@
+"""What a reward model predicts for N pairs, as arrays, and every divergence score that can be read off it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from distreward.levels import N_LEVELS, RATINGS
+from distreward.losses.difference import preference_level_probs
+from distreward.losses.preference import smooth
+from distreward.metrics.divergence import (
+    diverging_probability,
+    gap_divergence,
+    likert_divergence,
+    mean_variance_divergence,
+    rating_level_probs,
+)
+
+DEFAULT_LAMBDA = 1.0
+"""Weight of the stds in the paper's divergence score for a checkpoint without a tuned lambda."""
+
+DEFAULT_ANNOTATORS = 4
+"""Annotators assumed by `diverging_probability` where no data set says: MultiPref has four per pair."""
+
+
+@dataclass
+class PairPredictions:
+    """Predictions for N pairs.
+
+    Attributes:
+        mean_a, mean_b: [N] expected rewards.
+        std_a, std_b: [N] standard deviations, or None for a scalar head.
+        rating_probs_a, rating_probs_b: [N, 5] probabilities of ratings 1..5, or None without a Likert head.
+        reward_head: the checkpoint's `reward_head` entry (type, cdf, level_smoothing, lambda ...).
+    """
+
+    mean_a: np.ndarray
+    mean_b: np.ndarray
+    reward_head: dict[str, Any]
+    std_a: np.ndarray | None = None
+    std_b: np.ndarray | None = None
+    rating_probs_a: np.ndarray | None = None
+    rating_probs_b: np.ndarray | None = None
+
+    @property
+    def reward_gap(self) -> np.ndarray:
+        """[N] mean_A - mean_B; positive means A is preferred."""
+        return self.mean_a - self.mean_b
+
+    def level_probs(self) -> np.ndarray | None:
+        """[N, 5] predicted level distribution (ascending levels), or None for a scalar head.
+
+        Mean-variance: the probabilities the training loss saw, smoothing included, at rho = 0 (the paper uses rho in
+        training only). Likert: the difference of two independent ratings.
+        """
+        if self.reward_head["type"] == "mean_variance":
+            moments = (torch.as_tensor(x) for x in (self.mean_a, self.std_a, self.mean_b, self.std_b))
+            probs = preference_level_probs(*moments, cdf=self.reward_head["cdf"])
+            return smooth(probs, self.reward_head["level_smoothing"]).double().numpy()
+        if self.reward_head["type"] == "likert":
+            return rating_level_probs(self.rating_probs_a, self.rating_probs_b)
+        return None
+
+    def divergence(self) -> np.ndarray:
+        """[N] the paper's divergence score of this head, higher = more divisive (section 4, section 4.1).
+
+        Scalar: -|gap|. Mean-variance: -(|gap| - lambda (std_A + std_B)). Likert: P(1) P(5), averaged over A and B.
+        """
+        if self.reward_head["type"] == "mean_variance":
+            lam = self.reward_head.get("lambda", DEFAULT_LAMBDA)
+            return mean_variance_divergence(self.mean_a, self.std_a, self.mean_b, self.std_b, lam)
+        if self.reward_head["type"] == "likert":
+            return likert_divergence(self.rating_probs_a, self.rating_probs_b)
+        return self.gap_divergence()
+
+    def gap_divergence(self) -> np.ndarray:
+        """[N] -|mean_A - mean_B|: the baseline every checkpoint has."""
+        return gap_divergence(self.mean_a, self.mean_b)
+
+    def diverging_probability(self, n_annotators: int = DEFAULT_ANNOTATORS) -> np.ndarray | None:
+        """[N] chance in 0..1 that `n_annotators` people would diverge, or None for a scalar head."""
+        probs = self.level_probs()
+        return None if probs is None else diverging_probability(probs, n_annotators)
+
+    @classmethod
+    def from_columns(cls, columns: np.ndarray, reward_head: dict[str, Any]) -> "PairPredictions":
+        """Inverse of `output_columns` for A and B: [N, 2 * 7] float array to predictions."""
+        side_a, side_b = np.split(columns, 2, axis=1)
+        has_std = reward_head["type"] != "scalar"
+        has_ratings = reward_head["type"] == "likert"
+        return cls(
+            mean_a=side_a[:, 0],
+            mean_b=side_b[:, 0],
+            reward_head=reward_head,
+            std_a=side_a[:, 1] if has_std else None,
+            std_b=side_b[:, 1] if has_std else None,
+            rating_probs_a=side_a[:, 2:] if has_ratings else None,
+            rating_probs_b=side_b[:, 2:] if has_ratings else None,
+        )
+
+
+def output_columns(mean: torch.Tensor, std: torch.Tensor | None, level_logits: torch.Tensor | None) -> torch.Tensor:
+    """One fixed-width float32 row per response, [R, 7]: mean, std, five rating probabilities; nan where a head has none.
+
+    A fixed width is what several processes can gather and a file can hold whatever the head.
+    """
+    columns = mean.new_full((len(mean), 2 + len(RATINGS)), float("nan"), dtype=torch.float32)
+    columns[:, 0] = mean
+    if std is not None:
+        columns[:, 1] = std
+    if level_logits is not None:
+        columns[:, 2:] = torch.softmax(level_logits.float(), dim=-1)
+    return columns
+
+
+def typical_annotators(counts: np.ndarray) -> int:
+    """The median number of annotators over pairs with two or more, counts [N, 5]; 4 (MultiPref's) if there is none.
+
+    One number for a whole data set: a score that used each pair's own number would partly predict the number.
+    """
+    n = np.asarray(counts).reshape(-1, N_LEVELS).sum(1)
+    n = n[n >= 2]
+    return int(np.median(n)) if len(n) else DEFAULT_ANNOTATORS

@@ -1,0 +1,137 @@
+"""`RewardScorer`: the one inference loop. Responses in, rewards out, in the order they came."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from distreward.data.encoding import closing_length, encode_response, fit_to_length, require_chat_template
+from distreward.errors import InputError
+from distreward.modeling import AutoRewardModel
+from distreward.modeling.padding import ensure_pad_token
+from distreward.scoring.predictions import PairPredictions, output_columns
+
+logger = logging.getLogger("distreward")
+
+BATCH_TOKENS = 8192
+"""Padded tokens per batch: about 30 responses of 256 tokens, which keeps two CPU cores and a small GPU busy."""
+
+
+class RewardScorer:
+    """Scores responses with a reward model.
+
+    Args:
+        model: what `AutoRewardModel.from_pretrained` returns.
+        tokenizer: with a chat template, the one the model was trained with.
+        max_length: most tokens per response with its prompt; longer ones are cut as by `truncation="fit"` and counted
+            in the log. Default: the number of positions the model has.
+        batch_tokens: padded tokens per batch.
+        progress: show a progress bar on standard error.
+
+    Raises:
+        InputError: the tokenizer has no chat template.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int | None = None,
+        batch_tokens: int = BATCH_TOKENS,
+        progress: bool = False,
+    ):
+        require_chat_template(tokenizer)
+        ensure_pad_token(tokenizer, model)
+        self.model, self.tokenizer = model.eval(), tokenizer
+        self.max_length = max_length or getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self.batch_tokens, self.progress = batch_tokens, progress
+        self._closing = closing_length(tokenizer)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str,
+        max_length: int | None = None,
+        progress: bool = False,
+        chat_template: str | None = None,
+        **kwargs: Any,
+    ) -> "RewardScorer":
+        """Open a checkpoint and its tokenizer, on the GPU if there is one.
+
+        Args:
+            path: reward model checkpoint (ours or a stock 1-label one), a directory or Hub id.
+            max_length, progress: see the class.
+            chat_template: Jinja text to use in place of the tokenizer's template.
+            kwargs: passed to `AutoRewardModel.from_pretrained`.
+        """
+        model = AutoRewardModel.from_pretrained(path, **kwargs)
+        trusted = {key: kwargs[key] for key in ("revision", "trust_remote_code") if key in kwargs}
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(path, **trusted)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: holds a model but no tokenizer; save the tokenizer beside it.") from error
+        if chat_template is not None:
+            tokenizer.chat_template = chat_template
+        if "device_map" not in kwargs and not getattr(model, "is_quantized", False):
+            model = model.to("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(model, tokenizer, max_length=max_length, progress=progress)
+
+    @property
+    def reward_head(self) -> dict[str, Any]:
+        """The checkpoint's `reward_head` entry."""
+        return self.model.config.reward_head
+
+    def score(self, prompts: Sequence[list[dict]], responses: Sequence[str]) -> np.ndarray:
+        """Score N responses, each under its prompt.
+
+        Args:
+            prompts: N message lists, last message from the user.
+            responses: N texts.
+
+        Returns:
+            float64 [N, 7]: expected reward, std, probabilities of ratings 1..5; nan where the head has none. Row i
+            belongs to response i.
+        """
+        encoded, n_cut = [], 0
+        for prompt, response in zip(prompts, responses, strict=True):
+            ids, prompt_length = encode_response(self.tokenizer, prompt, response)
+            short = fit_to_length(ids, prompt_length, self._closing, self.max_length, "fit")
+            n_cut += len(short) < len(ids)
+            encoded.append(short)
+        if n_cut:
+            logger.warning(
+                "cut %d of %d responses to the %d tokens the model takes", n_cut, len(encoded), self.max_length
+            )
+        scores = np.full((len(encoded), 7), np.nan)
+        with tqdm(total=len(encoded), desc="Scoring", unit="response", disable=not self.progress) as bar:
+            for rows in self._batches([len(ids) for ids in encoded]):
+                scores[rows] = self._forward([encoded[row] for row in rows])
+                bar.update(len(rows))
+        return scores
+
+    def score_pairs(self, dataset: Any) -> PairPredictions:
+        """Predictions for every pair of a data set in our schema (columns `prompt`, `response_a`, `response_b`)."""
+        prompts = dataset["prompt"][:]
+        both = self.score([*prompts, *prompts], [*dataset["response_a"][:], *dataset["response_b"][:]])
+        return PairPredictions.from_columns(np.concatenate(np.split(both, 2), axis=1), dict(self.reward_head))
+
+    def _batches(self, lengths: list[int]) -> list[list[int]]:
+        """Row numbers, longest first (memory runs out at once or not at all), at most `batch_tokens` padded a batch."""
+        order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+        batches: list[list[int]] = []
+        for row in order:
+            if batches and lengths[batches[-1][0]] * (len(batches[-1]) + 1) <= self.batch_tokens:
+                batches[-1].append(row)
+            else:
+                batches.append([row])
+        return batches
+
+    @torch.inference_mode()
+    def _forward(self, rows: list[list[int]]) -> np.ndarray:
+        batch = self.tokenizer.pad({"input_ids": rows}, padding=True, padding_side="right", return_tensors="pt")
+        output = self.model(**{key: batch[key].to(self.model.device) for key in ("input_ids", "attention_mask")})
+        return output_columns(output.mean, output.std, output.level_logits).double().cpu().numpy()

@@ -1,0 +1,302 @@
+"""`DistributionalRewardTrainer`: `trl.RewardTrainer` over every annotator's label.
+
+What differs from TRL's trainer, and nothing else does:
+- data in our schema is accepted beside TRL's formats; a pair is encoded once whatever its number of annotators;
+- the loss is the objective's (`pair_loss`), weighted by the number of labels, exact over gradient accumulation and processes;
+- rows that leave are counted in the log; logged metrics are exact over pairs and read from the device only when logged;
+- evaluation each quarter of an epoch by default, with accuracy against every label and Diverging-ID AUROC;
+- the pad token is never the EOS token.
+"""
+
+import copy
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, IterableDataset
+from peft import PeftModel
+from torch import Tensor
+from transformers import AutoTokenizer, PreTrainedModel, set_seed
+from transformers.modeling_outputs import SequenceClassifierOutput
+from trl import RewardConfig, RewardTrainer
+from trl.data_utils import is_conversational
+
+from distreward.data.collator import PairCollator
+from distreward.data.encoding import require_chat_template, resolve_chat_template
+from distreward.data.labels import LABEL_COLUMNS
+from distreward.errors import InputError
+from distreward.losses import bradley_terry_loss
+from distreward.modeling import AutoRewardModel, RewardOutput
+from distreward.modeling.auto import stock_form
+from distreward.modeling.padding import ensure_pad_token
+from distreward.trainers.config import DistributionalRewardConfig, schedule_evaluation
+from distreward.trainers.development import DevelopmentRecords
+from distreward.trainers.preparation import encode_schema, is_schema, limit_length
+from distreward.trainers.running import RunningPairMetrics
+from distreward.trainers.votes import one_vote_for_a, share_preferring_a
+
+logger = logging.getLogger("distreward")
+
+
+class DistributionalRewardTrainer(RewardTrainer):
+    """Base of the objectives; subclasses set three class attributes and override `pair_loss`.
+
+    Takes exactly the arguments of `trl.RewardTrainer`. A `model` given as a string is opened with
+    `AutoRewardModel.from_pretrained(model, reward_head=...)`; a `trl.RewardConfig` is accepted as `args`.
+
+    Used directly it trains the host's own objective, Bradley-Terry.
+
+    Example:
+
+        trainer = MeanVarianceKLRewardTrainer(
+            model="Qwen/Qwen2.5-0.5B-Instruct",
+            args=DistributionalRewardConfig("out", eta=0.5),
+            train_dataset=load_preferences("labels.jsonl"),
+        )
+        trainer.train()
+    """
+
+    objective = "bradley_terry"
+    reward_head = "scalar"
+    label_kind = "votes"
+
+    _tag_names = ["trl", "reward-trainer", "distreward"]
+    loss_is_scaled_for_ga = True  # compute_loss divides by the labels of the whole accumulated batch
+
+    def pair_loss(self, a: RewardOutput, b: RewardOutput, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of every pair, [B], averaged over its labels. The one hook an objective overrides.
+
+        Args:
+            a, b: the model's outputs for the two responses, tensors [B] or [B, 5].
+            batch: `level_counts` [B, 5]; for data with Likert scores `score_mean`, `score_var` [B, 2] and
+                `rating_shares` [B, 2, 5]; `margin` [B] where the data has one.
+        """
+        return bradley_terry_loss(a.mean - b.mean, share_preferring_a(batch["level_counts"]), batch.get("margin", 0.0))
+
+    def __init__(
+        self,
+        model,
+        args: RewardConfig | None = None,
+        data_collator=None,
+        train_dataset=None,
+        eval_dataset=None,
+        processing_class=None,
+        compute_metrics=None,
+        callbacks=None,
+        optimizers=(None, None),
+        optimizer_cls_and_kwargs=None,
+        preprocess_logits_for_metrics=None,
+        quantization_config=None,
+        peft_config=None,
+    ):
+        args = self._own_args(model, args, eval_dataset)
+        model_init_kwargs = args.model_init_kwargs
+        revision = (model_init_kwargs or {}).get("revision")
+        if isinstance(model, str):
+            model = self._open_model(model, args, quantization_config)
+            quantization_config, args.model_init_kwargs = None, None  # used up; TRL would warn that it ignores them
+        if processing_class is None:
+            processing_class = AutoTokenizer.from_pretrained(
+                model.config._name_or_path, revision=revision, trust_remote_code=args.trust_remote_code
+            )
+        self._record_objective(model, args)
+        if args.pad_token is None:
+            ensure_pad_token(processing_class, model)
+        if data_collator is None:
+            data_collator = PairCollator(processing_class.pad_token_id, args.pad_to_multiple_of)
+        self._running = {"train": RunningPairMetrics(), "eval": RunningPairMetrics()}
+        self._records = DevelopmentRecords()
+        self._tunes_lambda = False
+        super().__init__(
+            model=model,
+            args=args,
+            data_collator=data_collator,
+            train_dataset=train_dataset,
+            eval_dataset=eval_dataset,
+            processing_class=processing_class,
+            compute_metrics=compute_metrics,
+            callbacks=callbacks,
+            optimizers=optimizers,
+            optimizer_cls_and_kwargs=optimizer_cls_and_kwargs,
+            preprocess_logits_for_metrics=preprocess_logits_for_metrics,
+            quantization_config=quantization_config,
+            peft_config=peft_config,
+        )
+        args.model_init_kwargs = model_init_kwargs
+
+    def _own_args(self, model: Any, args: RewardConfig | None, eval_dataset: Any) -> DistributionalRewardConfig:
+        """Our config from whatever came, with the evaluation schedule and the packaged chat template filled in."""
+        if args is None:
+            name = model if isinstance(model, str) else model.config._name_or_path
+            args = DistributionalRewardConfig(f"{name.split('/')[-1]}-Reward")
+        elif not isinstance(args, DistributionalRewardConfig):
+            args = DistributionalRewardConfig.from_reward_config(args)
+        args = copy.copy(args)
+        args.chat_template_path = resolve_chat_template(args.chat_template_path)
+        if eval_dataset is not None:
+            schedule_evaluation(args)
+        return args
+
+    def _open_model(self, path: str, args: DistributionalRewardConfig, quantization_config: Any) -> PreTrainedModel:
+        """The reward model a string names, as TRL opens it: float32 unless said otherwise, seeded before the new head."""
+        kwargs = {"dtype": torch.float32, "trust_remote_code": args.trust_remote_code, **(args.model_init_kwargs or {})}
+        kwargs = {key: value for key, value in kwargs.items() if value is not None}
+        if isinstance(kwargs["dtype"], str) and kwargs["dtype"] != "auto":
+            kwargs["dtype"] = getattr(torch, kwargs["dtype"])
+        if quantization_config is not None:
+            kwargs["quantization_config"] = quantization_config
+        if args.distributed_state.distributed_type in ("MULTI_GPU", "DEEPSPEED"):
+            kwargs["device_map"] = None
+        set_seed(args.seed)
+        return AutoRewardModel.from_pretrained(path, reward_head=self.reward_head, **kwargs)
+
+    def _record_objective(self, model: PreTrainedModel, args: DistributionalRewardConfig) -> None:
+        """Write the objective and its constants into the model's `reward_head` entry; refuse a model with another head."""
+        entry = getattr(model.config, "reward_head", None)
+        found = entry["type"] if entry else "scalar"
+        if found != self.reward_head:
+            raise InputError(
+                f"{type(self).__name__} trains a {self.reward_head!r} head, but the model has a {found!r} one: pass the "
+                f"model's name as a string, or AutoRewardModel.from_pretrained(..., reward_head={self.reward_head!r})."
+            )
+        if entry is not None:
+            entry["objective"] = self.objective
+            if self.reward_head == "mean_variance":
+                entry["min_std"] = args.min_std
+            if self.objective == "mean_variance_kl":
+                entry.update(cdf=args.cdf, level_smoothing=args.level_smoothing, eta=args.eta)
+
+    # ------------------------------------------------------------------------------------------------------ data
+
+    def _prepare_dataset(self, dataset, processing_class, args, dataset_name: str) -> Dataset | IterableDataset:
+        """Encode our schema or one of TRL's formats, then apply `max_length`, counting what is cut or dropped."""
+        names = dataset.column_names or list(next(iter(dataset)))
+        encoded = {"chosen_ids", "rejected_ids"} <= set(names)
+        if not encoded and is_schema(names):
+            require_chat_template(processing_class)
+            aggregated = args.label_aggregation == "majority"
+            dataset = encode_schema(
+                dataset, processing_class, self.label_kind, aggregated, dataset_name, args.dataset_num_proc
+            )
+        else:
+            self._check_trl_data(dataset, names, processing_class, encoded)
+            unlimited = copy.copy(args)
+            unlimited.max_length = None  # TRL would drop long rows without a word
+            dataset = super()._prepare_dataset(dataset, processing_class, unlimited, dataset_name)
+        return limit_length(
+            dataset, processing_class, args.max_length, args.truncation, dataset_name, args.dataset_num_proc
+        )
+
+    def _check_trl_data(self, dataset, names: list[str], processing_class, encoded: bool) -> None:
+        """Refuse TRL-format data this objective cannot use, before anything is tokenised."""
+        if self.label_kind == "scores" and not set(LABEL_COLUMNS) <= set(names):
+            raise InputError(
+                f"the {self.objective} objective needs Likert scores of both responses (`scores_a`, `scores_b`), which "
+                "chosen/rejected data does not have; use another objective."
+            )
+        if not encoded and is_conversational(next(iter(dataset))):
+            require_chat_template(processing_class)
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        self._signature_columns += [name for name in LABEL_COLUMNS if name not in self._signature_columns]
+
+    # ------------------------------------------------------------------------------------------------------ loss
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """The weighted mean of `pair_loss` over the labels of the whole optimiser step."""
+        mode = "train" if self.model.training else "eval"
+        batch = {name: inputs.pop(name) for name in (*LABEL_COLUMNS, "margin") if name in inputs}
+        inputs["use_cache"] = False
+        outputs = model(**inputs)
+        a, b = _both_sides(outputs)
+        if "level_counts" not in batch:
+            batch["level_counts"] = one_vote_for_a(a.mean)
+        weight = batch.setdefault("pair_weight", torch.ones_like(a.mean))
+
+        per_pair = self.pair_loss(a, b, batch)
+        if self.args.center_rewards_coefficient is not None:
+            per_pair = per_pair + self.args.center_rewards_coefficient * (a.mean + b.mean) ** 2
+        if num_items_in_batch is None:
+            loss = (per_pair * weight).sum() / weight.sum().clamp_min(1e-9)
+        else:  # the divisor is the whole step's, and data-parallel processes average their gradients
+            loss = (per_pair * weight).sum() / num_items_in_batch * self.accelerator.num_processes
+
+        n_tokens = inputs["attention_mask"].sum() if "attention_mask" in inputs else torch.zeros((), device=loss.device)
+        self._running[mode].update(a.mean.detach(), b.mean.detach(), batch["level_counts"], n_tokens)
+        if mode == "eval":
+            self._records.add(self.accelerator, a, b, batch["level_counts"], weight, per_pair)
+        return (loss, SequenceClassifierOutput(logits=outputs.logits)) if return_outputs else loss
+
+    def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> Tensor | None:
+        """Labels of all micro-batches of an optimiser step, over all processes; None where the collator gives none."""
+        weights = [
+            sample["pair_weight"].sum() if "pair_weight" in sample else torch.tensor(len(sample["input_ids"]) / 2)
+            for sample in batch_samples
+            if "pair_weight" in sample or "input_ids" in sample
+        ]
+        if not weights:
+            return None
+        total = torch.stack([w.to(device, torch.float32) for w in weights]).sum()
+        return self.accelerator.gather(total.reshape(1)).sum().clamp_min(1e-9)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        mode = "train" if self.model.training else "eval"
+        metrics = self._running[mode].read(self.accelerator)
+        if "num_tokens" in metrics:
+            if mode == "train":
+                self._total_train_tokens += int(metrics["num_tokens"])
+            metrics["num_tokens"] = self._total_train_tokens
+        prefix = "eval_" if mode == "eval" else ""
+        logs.update({f"{prefix}{name}": value for name, value in metrics.items()})
+        super().log(logs, start_time)
+
+    # ------------------------------------------------------------------------------------------------ evaluation
+
+    def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
+        # lambda is chosen on the development split only: the trainer's own evaluation set, or the first of several.
+        own = self.eval_dataset
+        first = next(iter(own)) if isinstance(own, dict) and own else None
+        self._tunes_lambda = eval_dataset is None if first is None else eval_dataset == first
+        return super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
+
+    def evaluation_loop(self, *args, metric_key_prefix: str = "eval", **kwargs):
+        """TRL's loop, then our metrics over all pairs of the set, exact over batches and processes."""
+        self._records.clear()
+        self._running["eval"] = RunningPairMetrics()
+        output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
+        entry = getattr(self.model.config, "reward_head", None) or {"type": "scalar"}
+        metrics = self._records.metrics(entry, tune=self._tunes_lambda)
+        output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in metrics.items()})
+        return output
+
+    # ---------------------------------------------------------------------------------------------------- saving
+
+    def _save(self, output_dir: str | None = None, state_dict=None) -> None:
+        """Beside an adapter, also write the model's config: the adapter alone does not know its reward head."""
+        super()._save(output_dir, state_dict)
+        config = self.model.config
+        if isinstance(self.accelerator.unwrap_model(self.model), PeftModel) and hasattr(config, "reward_head"):
+            with stock_form(config):
+                config.save_pretrained(output_dir or self.args.output_dir)
+
+    def _load_best_model(self) -> None:
+        """Besides the best checkpoint's weights, take back the reward head's entry: lambda was tuned for those weights."""
+        super()._load_best_model()
+        if hasattr(self.model.config, "reward_head"):
+            saved = json.loads((Path(self.state.best_model_checkpoint) / "config.json").read_text(encoding="utf-8"))
+            self.model.config.reward_head.update(saved["reward_head"])
+
+
+def _both_sides(outputs: Any) -> tuple[RewardOutput, RewardOutput]:
+    """Split the outputs of [A of every pair; B of every pair] in two; a stock 1-label model reads as a scalar head."""
+    if not isinstance(outputs, RewardOutput):
+        logits = outputs.logits.float()
+        outputs = RewardOutput(logits=logits, mean=logits[:, 0])
+    a, b = RewardOutput(), RewardOutput()
+    for name in ("mean", "std", "level_logits"):
+        if outputs.get(name) is not None:
+            a[name], b[name] = outputs[name].chunk(2)
+    return a, b

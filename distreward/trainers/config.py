@@ -1,0 +1,119 @@
+"""`DistributionalRewardConfig`: every argument of `trl.RewardConfig`, and what distributional training adds."""
+
+from dataclasses import dataclass, field, fields
+
+import torch
+from transformers.trainer_utils import IntervalStrategy, SaveStrategy
+from trl import RewardConfig
+
+from distreward.data.encoding import TRUNCATIONS
+from distreward.errors import InputError
+from distreward.losses import CDFS
+
+
+@dataclass
+class DistributionalRewardConfig(RewardConfig):
+    """Arguments of `DistributionalRewardTrainer`; the help of each field is its documentation.
+
+    > Labels: `label_aggregation`, `eta`, `cdf`, `level_smoothing`, `min_std`
+    > Lengths: `truncation` (with TRL's `max_length`)
+    > Evaluation and resuming: `eval_every_epochs`, `resume_from_checkpoint`
+
+    >>> DistributionalRewardConfig("out", eta=0.5, report_to="none", bf16=False).label_aggregation
+    'all'
+    """
+
+    label_aggregation: str = field(
+        default="all",
+        metadata={
+            "help": "`all`: learn from every annotator's label. `majority`: one label per pair, the majority's (the most "
+            "common score); pairs without a majority are left out and counted.",
+            "choices": ["all", "majority"],
+        },
+    )
+    eta: float = field(
+        default=0.0,
+        metadata={
+            "help": "mean_variance_kl only: the correlation of the two rewards of a pair is its share of ties times eta, "
+            "0 to 1, in training only. The paper tries 0, 0.5 and 1 on development data."
+        },
+    )
+    cdf: str = field(
+        default="logistic",
+        metadata={
+            "help": "mean_variance_kl only: distribution function of the reward difference.",
+            "choices": list(CDFS),
+        },
+    )
+    level_smoothing: float = field(
+        default=0.05,
+        metadata={"help": "mean_variance_kl only: added to each predicted level probability before renormalising."},
+    )
+    min_std: float = field(
+        default=0.1,
+        metadata={"help": "Mean-variance heads: added to every predicted standard deviation, for stability."},
+    )
+    truncation: str = field(
+        default="drop",
+        metadata={
+            "help": "Pairs longer than `max_length`: `drop` them (as TRL does), `prompt_left` cuts the start of the "
+            "prompt and drops pairs whose response alone is too long, `fit` also cuts the end of the response. All three "
+            "are counted in the log.",
+            "choices": list(TRUNCATIONS),
+        },
+    )
+    eval_every_epochs: float | None = field(
+        default=0.25,
+        metadata={
+            "help": "With an evaluation set and `eval_strategy` left at `no`: evaluate and save this often, in epochs, and "
+            "keep the best checkpoint (`metric_for_best_model`, default the evaluation loss). None: do not."
+        },
+    )
+
+    resume_from_checkpoint: str | None = field(
+        default=None,
+        metadata={
+            "help": "Go on with an interrupted run: `true` for the newest complete checkpoint in `output_dir`, or a "
+            "checkpoint folder."
+        },
+    )
+
+    def __post_init__(self):
+        if self.bf16 is None and not torch.accelerator.is_available():
+            self.bf16 = False  # TRL's default, True, is refused without an accelerator
+        super().__post_init__()
+        for name, allowed in (("label_aggregation", ("all", "majority")), ("cdf", CDFS), ("truncation", TRUNCATIONS)):
+            if getattr(self, name) not in allowed:
+                raise InputError(f"`{name}` is {getattr(self, name)!r}, wanted one of {', '.join(allowed)}.")
+        for name, low, high in (("eta", 0, 1), ("level_smoothing", 0, 1), ("min_std", 0, float("inf"))):
+            if not low <= getattr(self, name) <= high:
+                raise InputError(f"`{name}` is {getattr(self, name)}, wanted {low} to {high}.")
+        if self.eval_every_epochs is not None and self.eval_every_epochs <= 0:
+            raise InputError(f"`eval_every_epochs` is {self.eval_every_epochs}, wanted a positive number or None.")
+
+    @classmethod
+    def from_reward_config(cls, config: RewardConfig) -> "DistributionalRewardConfig":
+        """The same settings, with our additions at their defaults: what makes a TRL script run unchanged."""
+        values = {f.name: getattr(config, f.name) for f in fields(config) if f.init}
+        values.pop("pad_token", None)  # deprecated in TRL; passing it on would warn about the default
+        ours = cls(**values)
+        ours.pad_token = config.pad_token
+        return ours
+
+
+def schedule_evaluation(args: DistributionalRewardConfig) -> None:
+    """Fill in evaluation every fraction of an epoch, saving in step and keeping the best, unless the user chose."""
+    if args.eval_every_epochs is None or args.eval_strategy != "no" or args.max_steps > 0:
+        return
+    share = args.eval_every_epochs / args.num_train_epochs
+    # transformers reads a number of steps below 1 as a share of all steps, which is what a share of an epoch comes to.
+    strategy = IntervalStrategy.STEPS if share < 1 else IntervalStrategy.EPOCH
+    args.eval_strategy, args.save_strategy = strategy, SaveStrategy(strategy.value)
+    if share < 1:
+        args.eval_steps = args.save_steps = share
+    args.load_best_model_at_end = True
+    args.metric_for_best_model = args.metric_for_best_model or "eval_loss"
+    if args.greater_is_better is None:
+        args.greater_is_better = not args.metric_for_best_model.endswith("loss")
+    if args.save_total_limit is None:
+        args.save_total_limit = 1  # the best one stays besides the latest

@@ -1,0 +1,68 @@
+"""Stopping a run cleanly and finding where to go on."""
+
+import json
+import logging
+import re
+import signal
+import threading
+from pathlib import Path
+
+from transformers import TrainerCallback
+from transformers.trainer_callback import TrainerControl, TrainerState
+
+logger = logging.getLogger("distreward")
+
+
+class StopOnSignal(TrainerCallback):
+    """SIGINT and SIGTERM save a checkpoint after the running step and end training; a second one stops at once.
+
+    After `trainer.train()` returns, `interrupted` holds the signal's number, or None.
+    """
+
+    def __init__(self):
+        self.interrupted: int | None = None
+        self._previous: dict[int, object] = {}
+
+    def on_train_begin(self, args, state: TrainerState, control: TrainerControl, **kwargs) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # Python only lets the main thread install handlers
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._request)
+
+    def _request(self, number: int, frame) -> None:
+        self.interrupted = number
+        self._restore()
+        logger.warning("%s: saving a checkpoint after this step; once more stops at once.", signal.Signals(number).name)
+
+    def _restore(self) -> None:
+        while self._previous:
+            number, handler = self._previous.popitem()
+            signal.signal(number, handler)
+
+    def on_step_end(self, args, state: TrainerState, control: TrainerControl, **kwargs) -> TrainerControl:
+        if self.interrupted is not None:
+            control.should_save = control.should_training_stop = True
+        return control
+
+    def on_train_end(self, args, state: TrainerState, control: TrainerControl, **kwargs) -> None:
+        self._restore()
+
+
+def last_complete_checkpoint(output_dir: str | Path) -> Path | None:
+    """The newest `checkpoint-<step>` under `output_dir` that was written to its end, or None.
+
+    `trainer_state.json` is the last file the Trainer writes, so a folder in which it does not parse was cut off by a kill.
+    """
+    found = []
+    for folder in Path(output_dir).glob("checkpoint-*"):
+        step = re.fullmatch(r"checkpoint-(\d+)", folder.name)
+        if step and folder.is_dir():
+            found.append((int(step.group(1)), folder))
+    for _, folder in sorted(found, reverse=True):
+        try:
+            json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            logger.warning("%s is incomplete (cut off while it was written); looking for an older one.", folder)
+            continue
+        return folder
+    return None

@@ -1,0 +1,119 @@
+"""Tiny models, tokenizers and pairs, all made in memory: no test touches the network or needs a GPU."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import BertConfig, LlamaConfig, PreTrainedTokenizerFast
+
+from distreward.data.encoding import PLAIN_TEMPLATE
+
+WORDS = "user assistant : . , ? ! please name a colour tell me joke why is the sky blue red green I cannot long short answer".split()
+SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def two_threads():
+    """Tests that start processes and tests that train share two cores; more threads only slow both."""
+    torch.set_num_threads(2)
+
+
+@pytest.fixture
+def tokenizer() -> PreTrainedTokenizerFast:
+    """A byte-level tokenizer (every text has tokens, none is unknown) with pad, BOS and EOS of its own and a chat template."""
+    return make_tokenizer()
+
+
+def make_tokenizer(pad: bool = True, template: bool = True) -> PreTrainedTokenizerFast:
+    vocabulary = {token: index for index, token in enumerate(SPECIAL)}
+    for symbol in sorted(pre_tokenizers.ByteLevel.alphabet()):
+        vocabulary[symbol] = len(vocabulary)
+    core = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", **({"pad_token": "<pad>"} if pad else {})}
+    made = PreTrainedTokenizerFast(tokenizer_object=core, **special)
+    if template:
+        made.chat_template = PLAIN_TEMPLATE.read_text(encoding="utf-8")
+    return made
+
+
+@pytest.fixture
+def llama_config() -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=264,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+
+
+@pytest.fixture
+def bert_config() -> BertConfig:
+    return BertConfig(
+        vocab_size=264,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=256,
+        pad_token_id=0,
+    )
+
+
+@pytest.fixture
+def base_model(tmp_path, llama_config, tokenizer) -> Path:
+    """A directory with a tiny causal language model and its tokenizer: what a user starts from."""
+    from transformers import LlamaForCausalLM
+
+    torch.manual_seed(0)
+    path = tmp_path / "base"
+    LlamaForCausalLM(llama_config).save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
+
+
+def make_pairs(n: int = 12) -> list[dict]:
+    """Rows in the schema: n prompts, three annotators each, levels and scores that vary."""
+    labels = [[2, 2, 1], [-2, -1, -2], [2, -2, 0], [0, 0, 0], [1, 0, 1], [-1, 2, 1]]
+    rows = []
+    for index in range(n):
+        levels = labels[index % len(labels)]
+        rows.append(
+            {
+                "id": f"pair-{index}",
+                "prompt": [{"role": "user", "content": f"Name a colour, number {index}."}],
+                "response_a": "Red. " * (1 + index % 3),
+                "response_b": "I cannot say. " * (1 + index % 2),
+                "preferences": levels,
+                "scores_a": [float(3 + max(level, 0)) for level in levels],
+                "scores_b": [float(3 + max(-level, 0)) for level in levels],
+                "annotator_ids": ["ann", "bob", "cleo"],
+                "strength_known": True,
+                "source": "made up",
+                "meta": "{}",
+            }
+        )
+    return rows
+
+
+@pytest.fixture
+def pairs():
+    """`make_pairs` as a data set in the schema."""
+    from datasets import Dataset
+
+    from distreward.data.schema import features
+
+    return Dataset.from_list([{**row, "margin": None} for row in make_pairs()], features=features())
