@@ -30,6 +30,7 @@ def bradley_terry_loss(reward_diff: Tensor, prefers_a: Tensor, margin: Tensor | 
     tensor([0.2877])
     """
     d, p = reward_diff.float(), prefers_a.float()
+    margin = margin.float() if isinstance(margin, Tensor) else margin
     return p * softplus(margin - d) + (1 - p) * softplus(margin + d)
 
 

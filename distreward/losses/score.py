@@ -31,9 +31,10 @@ def mse_loss(
     >>> mse_loss(torch.tensor([3.0]), torch.tensor([4.0]), torch.tensor([5.0]), torch.tensor([4.0]))
     tensor([2.])
     """
-    error_a = (reward_a.float() - score_mean_a) ** 2 + score_var_a
-    error_b = (reward_b.float() - score_mean_b) ** 2 + score_var_b
-    return (error_a + error_b) / 2
+    error_a = (reward_a.float() - score_mean_a.float()) ** 2
+    error_b = (reward_b.float() - score_mean_b.float()) ** 2
+    spread = score_var_a + score_var_b
+    return (error_a + error_b + (spread.float() if isinstance(spread, Tensor) else spread)) / 2
 
 
 def likert_kl_loss(rating_logits_a: Tensor, rating_logits_b: Tensor, target_a: Tensor, target_b: Tensor) -> Tensor:

@@ -65,8 +65,7 @@ def encode_schema(
         num_proc=num_proc,
         desc=f"Encoding the {name} pairs",
     )
-    if "margin" in names and None in encoded["margin"]:
-        encoded = encoded.remove_columns("margin")
+    encoded = _checked_margins(encoded, name)
     weights = encoded.with_format("numpy")["pair_weight"][:]
     kept = drop_rows(encoded, weights > 0, f"no label in the {name} set that this objective can learn from")
     if kept.num_rows == 0:
@@ -77,6 +76,18 @@ def encode_schema(
             f"no pair of the {name} set has {wanted}, which this objective needs; use another --objective."
         )
     return kept
+
+
+def _checked_margins(encoded: Dataset, name: str) -> Dataset:
+    """`margin` where every row has one; the column goes where none has; a mixture is refused, not guessed at."""
+    margins = encoded["margin"][:] if "margin" in encoded.column_names else []
+    missing = sum(margin is None for margin in margins)
+    if 0 < missing < len(margins):
+        raise InputError(
+            f"`margin` is missing in {missing} of the {len(margins)} rows of the {name} set; give every row one (0 asks for "
+            "no margin), or none."
+        )
+    return encoded.remove_columns("margin") if missing else encoded
 
 
 def _encoded_features(with_margin: bool) -> Features:
@@ -124,6 +135,11 @@ def limit_length(
         return dataset
     shortened = dataset.map(shorten, num_proc=num_proc, desc=f"Fitting the {name} pairs into {max_length} tokens")
     fits = [bool(a and b) for a, b in zip(shortened["chosen_ids"], shortened["rejected_ids"], strict=True)]
+    if not any(fits):
+        raise InputError(
+            f"all {len(fits)} pairs of the {name} set are longer than max_length={max_length} tokens; pass a larger "
+            "--max_length or --truncation fit."
+        )
     n_cut = sum(cut for cut, fit in zip(shortened["cut"], fits, strict=True) if fit)
     if n_cut:
         logger.warning("cut %d of %d %s pairs to %d tokens (%s)", n_cut, len(fits), name, max_length, truncation)

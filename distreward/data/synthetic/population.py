@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
-from distreward.data.synthetic_families import Prompt
-from distreward.data.synthetic_phrases import WISHES
-from distreward.data.synthetic_text import FLAWS, Style
+from distreward.data.synthetic.families import Prompt
+from distreward.data.synthetic.phrases import WISHES
+from distreward.data.synthetic.text import FLAWS, Style
 
 AXES = ("verbosity", "format", "complexity", "aesthetic", "stance", "reading", "example", "correctness")
 

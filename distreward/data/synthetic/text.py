@@ -1,15 +1,15 @@
 """The grammar of the synthetic set's responses: a prompt and a `Style` give a text.
 
 Every sentence picks among several wordings, so equal styles still differ in text. The words live in
-`synthetic_answers`, `synthetic_tasks` and `synthetic_phrases`; who likes what lives in `synthetic_population`.
+`answers`, `tasks` and `phrases`; who likes what lives in `population`.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from distreward.data import synthetic_phrases as phrases
-from distreward.data.synthetic_families import FAMILIES, Content, Family, Prompt
+from distreward.data.synthetic import phrases
+from distreward.data.synthetic.families import FAMILIES, Content, Family, Prompt
 
 Draw = Callable[[int], int]
 """`draw(n)` returns a random integer in 0..n-1: all the randomness the grammar needs."""
@@ -43,7 +43,7 @@ class Style(NamedTuple):
 def render(prompt: Prompt, style: Style, draw: Draw) -> str:
     """Write one response to `prompt` in `style`.
 
-    >>> from distreward.data.synthetic_families import all_prompts
+    >>> from distreward.data.synthetic.families import all_prompts
     >>> render(all_prompts()[0], Style(verbosity=-1), lambda n: 0)
     'The capital of Australia is Canberra. I hope this helps.'
     """
@@ -66,7 +66,7 @@ def render(prompt: Prompt, style: Style, draw: Draw) -> str:
 def settle(prompt: Prompt, style: Style) -> Style:
     """Reset every axis that the text of this response will not show, so that nobody's taste can depend on it.
 
-    >>> from distreward.data.synthetic_families import all_prompts
+    >>> from distreward.data.synthetic.families import all_prompts
     >>> settle(all_prompts()[0], Style(complexity=1, format=1, stance=-1.0))
     Style(verbosity=0, format=1, complexity=-1, aesthetic=-1, stance=1.0, reading=-1, example=0, flaw='none')
     """
@@ -102,7 +102,7 @@ def expand(text: str, draw: Draw) -> str:
 def flaws_for(prompt: Prompt) -> tuple[str, ...]:
     """The flaws that make sense in a response to `prompt`, in the order of `FLAWS`, without "none".
 
-    >>> from distreward.data.synthetic_families import all_prompts
+    >>> from distreward.data.synthetic.families import all_prompts
     >>> "wrong" in flaws_for(all_prompts()[0])
     True
     """

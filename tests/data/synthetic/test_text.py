@@ -3,9 +3,9 @@ import re
 import numpy as np
 import pytest
 
-from distreward.data.synthetic_families import FAMILIES, all_prompts, arithmetic_subjects, parse_subjects
-from distreward.data.synthetic_phrases import REFUSALS, WISHES
-from distreward.data.synthetic_text import FLAWS, Style, expand, flaws_for, render, settle
+from distreward.data.synthetic.families import FAMILIES, all_prompts, arithmetic_subjects, parse_subjects
+from distreward.data.synthetic.phrases import REFUSALS, WISHES
+from distreward.data.synthetic.text import FLAWS, Style, expand, flaws_for, render, settle
 
 
 def dice(seed):

@@ -1,6 +1,6 @@
 """Phrases of the synthetic set that fit many subjects: small talk, wishes, fillers, flourishes, flaws. Only words.
 
-The notation is that of `synthetic_answers`; `{x}` stands for the subject, `{alt}` for its milder offer.
+The notation is that of `answers`; `{x}` stands for the subject, `{alt}` for its milder offer.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Subjects of the synthetic set's task families, in the notation of `synthetic_answers`. Only words, no code.
+"""Subjects of the synthetic set's task families, in the notation of `answers`. Only words, no code.
 
 In the families with an order (how-to, recipe) the points are steps; in a poem every part is a group of lines, with
 `/` between lines; in a message and in role play the parts are what the message or the role says.

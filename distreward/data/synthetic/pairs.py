@@ -1,6 +1,6 @@
 """The synthetic preference set: pairs whose level distribution is known exactly, from a population with tastes.
 
-The population and the closed form of its level distribution: `synthetic_population`. The texts: `synthetic_text`.
+The population and the closed form of its level distribution: `population`. The texts: `text`.
 
 Every label comes from freshly drawn tastes, independent of all other labels, so the closed form is exactly the
 distribution of each label. An annotator's id is drawn from the ids of the group, without repetition inside a pair: the
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from distreward.data.schema import features
-from distreward.data.synthetic_families import FAMILIES, Prompt, all_prompts
-from distreward.data.synthetic_population import (
+from distreward.data.synthetic.families import FAMILIES, Prompt, all_prompts
+from distreward.data.synthetic.population import (
     AXES,
     TOPICS,
     Pair,
@@ -25,7 +25,7 @@ from distreward.data.synthetic_population import (
     judgement,
     main_cause,
 )
-from distreward.data.synthetic_text import Style, flaws_for, render, settle
+from distreward.data.synthetic.text import Style, flaws_for, render, settle
 from distreward.errors import InputError
 
 if TYPE_CHECKING:

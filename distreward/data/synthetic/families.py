@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from distreward.data import synthetic_answers, synthetic_tasks
-from distreward.data.synthetic_phrases import SMALL_TALK, WISHES
+from distreward.data.synthetic import answers, tasks
+from distreward.data.synthetic.phrases import SMALL_TALK, WISHES
 
 
 class Content(NamedTuple):
@@ -52,7 +52,7 @@ class Prompt(NamedTuple):
 
 
 def parse_subjects(block: str) -> tuple[Subject, ...]:
-    """Read a block in the notation of `synthetic_answers`.
+    """Read a block in the notation of `answers`.
 
     >>> parse_subjects("# tea\\n= Tea is a drink\\n- it is hot; it is wet")[0].readings[0].points
     ('it is hot', 'it is wet')
@@ -103,7 +103,7 @@ def _family(block: str, templates: Sequence[str], axes: str, filler: str, wishes
 
 FAMILIES: dict[str, Family] = {
     "fact": _family(
-        synthetic_answers.FACT,
+        answers.FACT,
         ("Can you tell me {x}?", "I would like to know {x}.", "Do you happen to know {x}?"),
         "verbosity format aesthetic example",
         "question",
@@ -117,7 +117,7 @@ FAMILIES: dict[str, Family] = {
         ordered=True,
     ),
     "explain": _family(
-        synthetic_answers.EXPLAIN,
+        answers.EXPLAIN,
         ("Can you explain {x} to me?", "How would you explain {x}?", "I would like to understand {x}."),
         "verbosity format complexity aesthetic example",
         "question",
@@ -125,7 +125,7 @@ FAMILIES: dict[str, Family] = {
         alt_axis="complexity",
     ),
     "history": _family(
-        synthetic_answers.HISTORY,
+        answers.HISTORY,
         ("Why is {x} seen as so important?", "What did {x} change for people?", "Can you tell me why {x} mattered?"),
         "verbosity format complexity example",
         "question",
@@ -133,27 +133,27 @@ FAMILIES: dict[str, Family] = {
         alt_axis="complexity",
     ),
     "ambiguous": _family(
-        synthetic_answers.AMBIGUOUS,
+        answers.AMBIGUOUS,
         ("Can you tell me something about {x}?", "What should I know about {x}?", "I want to learn a bit about {x}."),
         "verbosity format reading example",
         "question",
     ),
     "advice": _family(
-        synthetic_answers.ADVICE,
+        answers.ADVICE,
         ("What do you think about {x}?", "Do you have any advice on {x}?", "I am thinking about {x}."),
         "verbosity format aesthetic example",
         "choice",
         "verbosity format",
     ),
     "compare": _family(
-        synthetic_answers.COMPARE,
+        answers.COMPARE,
         ("How would you choose between {x}?", "I cannot decide between {x}.", "How should I pick between {x}?"),
         "verbosity format example",
         "choice",
         "verbosity format",
     ),
     "howto": _family(
-        synthetic_tasks.HOWTO,
+        tasks.HOWTO,
         ("How would you go about {x}?", "I need help with {x}.", "What is a good way of {x}?"),
         "verbosity format complexity aesthetic example",
         "task",
@@ -162,7 +162,7 @@ FAMILIES: dict[str, Family] = {
         ordered=True,
     ),
     "recipe": _family(
-        synthetic_tasks.RECIPE,
+        tasks.RECIPE,
         ("How do I make {x} at home?", "I need a simple recipe for {x}.", "Can you tell me how to prepare {x}?"),
         "verbosity format aesthetic example",
         "task",
@@ -170,7 +170,7 @@ FAMILIES: dict[str, Family] = {
         ordered=True,
     ),
     "poem": _family(
-        synthetic_tasks.POEM,
+        tasks.POEM,
         ("Write a short poem about {x}.", "I need some lines of verse about {x}.", "Can you rhyme about {x}?"),
         "verbosity aesthetic",
         "",
@@ -178,27 +178,27 @@ FAMILIES: dict[str, Family] = {
         alt_axis="aesthetic",
     ),
     "message": _family(
-        synthetic_tasks.MESSAGE,
+        tasks.MESSAGE,
         ("Write a short message about {x}.", "Please draft a note about {x}.", "I need a few lines about {x}."),
         "verbosity reading",
         "message",
     ),
     "roleplay": _family(
-        synthetic_tasks.ROLEPLAY,
+        tasks.ROLEPLAY,
         ("Pretend that you are {x}.", "Imagine that you are {x}.", "Please be {x} for me."),
         "verbosity reading",
         "role",
         "reading",
     ),
     "borderline": _family(
-        synthetic_tasks.BORDERLINE,
+        tasks.BORDERLINE,
         ("How would you go about {x}?", "Can you give me some tips on {x}?", "I need your help with {x}."),
         "verbosity format stance example",
         "question",
         alt_axis="stance",
     ),
     "prediction": _family(
-        synthetic_tasks.PREDICTION,
+        tasks.PREDICTION,
         ("What is your forecast for {x}?", "Can you predict {x}?", "I want to know {x}."),
         "verbosity format stance example",
         "question",

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from distreward.data.agreement import agreement_masks, level_counts
 from distreward.data.schema import check_row, features
 from distreward.data.synthetic import SPLITS, draw_pair, synthetic_preferences, true_level_probs
-from distreward.data.synthetic_population import (
+from distreward.data.synthetic.population import (
     AXES,
     GROUP_SHARES,
     GROUP_TASTES,

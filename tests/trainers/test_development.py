@@ -1,0 +1,131 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from sklearn.metrics import roc_auc_score
+
+from distreward.data.agreement import level_counts
+from distreward.metrics.divergence import tune_lambda
+from distreward.modeling import RewardOutput, reward_head_entry
+from distreward.trainers.development import DevelopmentRecords
+
+PREFERENCES = [[2, 2, 1], [2, -2, 1], [0, 0, 1], [-1, -2, -1], [2, -1, -1], [1, 0, 1], [], [2]]
+
+
+def record(head: dict, gap: torch.Tensor, std=None, logits=None, batches=((0, 3), (3, 8)), weight=None, loss=None):
+    """Records of eight pairs with rewards `gap` and 0, added in batches of unequal size."""
+    counts = torch.from_numpy(level_counts(PREFERENCES)).float()
+    weight = counts.sum(1) if weight is None else weight
+    loss = torch.zeros(8) if loss is None else loss
+    a = RewardOutput(mean=gap, std=std, level_logits=logits)
+    b = RewardOutput(mean=torch.zeros(8), std=std, level_logits=None if logits is None else logits.flip(1))
+    records, accelerator = DevelopmentRecords(), Accelerator(cpu=True)
+    for start, end in batches:
+        sides = [
+            RewardOutput(**{name: value[start:end] for name, value in side.items() if value is not None})
+            for side in (a, b)
+        ]
+        records.add(accelerator, *sides, counts[start:end], weight[start:end], loss[start:end])
+    return records, counts.numpy().astype(int), head
+
+
+@pytest.fixture
+def gap():
+    torch.manual_seed(0)
+    return torch.randn(8)
+
+
+def test_loss_is_the_mean_over_labels(gap):
+    # weights 3 3 3 3 3 3 0 1 of losses 1 .. 8: 3 (1 + .. + 6) + 0 + 8 = 71 over 19 labels
+    records, _, head = record(reward_head_entry("scalar"), gap, loss=torch.arange(1.0, 9.0))
+    assert records.metrics(head, tune=False)["loss"] == pytest.approx(71 / 19)
+
+
+def test_scalar_head_by_hand():
+    # Choices the sign agrees with: 2 2 1 | gap 1: 3 of 3.  2 -2 1 | gap -1: 1 of 3.  0 0 1 | gap 0: 1/2 of 1.
+    # -1 -2 -1 | gap -3: 3 of 3.  2 -1 -1 | gap 0.1: 1 of 3.  1 0 1 | gap -2: 0 of 2.  none.  2 | gap 1: 1 of 1.
+    # 9.5 of 16. Diverging: rows 1 and 4; others with two or more annotators: rows 0 2 3 5.
+    # -|gap|: diverging -1, -0.1 against -1, 0, -3, -2: -1 beats -3 -2 and ties -1 (2.5), -0.1 beats -1 -3 -2 (3): 5.5 / 8.
+    gap = torch.tensor([1.0, -1.0, 0.0, -3.0, 0.1, -2.0, 5.0, 1.0])
+    records, _, head = record(reward_head_entry("scalar"), gap)
+    metrics = records.metrics(head, tune=True)
+    assert metrics == {
+        "loss": 0.0,
+        "preference_accuracy": pytest.approx(9.5 / 16),
+        "diverging_id_auroc": pytest.approx(5.5 / 8),
+        "gap_auroc": pytest.approx(5.5 / 8),
+    }
+    assert "lambda" not in head
+
+
+def test_batches_do_not_matter(gap):
+    std = torch.rand(8) + 0.1
+    one, _, head = record(reward_head_entry("mean_variance"), gap, std, batches=[(0, 8)])
+    several, _, same_head = record(reward_head_entry("mean_variance"), gap, std, batches=[(0, 1), (1, 2), (2, 8)])
+    assert one.metrics(head, tune=True) == several.metrics(same_head, tune=True)
+
+
+def test_tuning_sets_lambda_and_only_tuning(gap):
+    std = torch.rand(8) + 0.1
+    records, counts, head = record(reward_head_entry("mean_variance"), gap, std)
+    assert math.isnan(records.metrics(head, tune=False)["lambda"]) and "lambda" not in head
+    metrics = records.metrics(head, tune=True)
+    moments = [x.double().numpy() for x in (gap, std, torch.zeros(8), std)]
+    assert head["lambda"] == metrics["lambda"] == tune_lambda(*moments, counts)[0]
+
+    head["lambda"] = 0.25
+    metrics = records.metrics(head, tune=False)
+    assert metrics["lambda"] == head["lambda"] == 0.25
+    # the paper's score under that lambda, over pairs with two or more annotators
+    score = -(np.abs(moments[0]) - 0.25 * 2 * moments[1])
+    diverging = np.isin(np.arange(8), [1, 4])
+    several = counts.sum(1) >= 2
+    assert metrics["diverging_id_auroc"] == pytest.approx(roc_auc_score(diverging[several], score[several]))
+
+
+def test_likert_head(gap):
+    logits = torch.randn(8, 5)
+    records, counts, head = record(reward_head_entry("likert"), gap, torch.rand(8) + 0.1, logits)
+    metrics = records.metrics(head, tune=True)
+    probs = torch.softmax(logits, -1).double().numpy()
+    score = probs[:, 0] * probs[:, 4]  # B holds the mirrored ratings, so both responses have the same P(1) P(5)
+    several, diverging = counts.sum(1) >= 2, np.isin(np.arange(8), [1, 4])
+    assert metrics["diverging_id_auroc"] == pytest.approx(roc_auc_score(diverging[several], score[several]))
+    assert set(metrics) == {
+        "loss",
+        "preference_accuracy",
+        "diverging_id_auroc",
+        "gap_auroc",
+        "diverging_probability_auroc",
+    }
+
+
+def test_no_auroc_without_two_classes(gap, recwarn):
+    counts = torch.tensor([[0.0, 0, 0, 0, 2], [0, 0, 0, 0, 1]])
+    records = DevelopmentRecords()
+    a, b = RewardOutput(mean=gap[:2]), RewardOutput(mean=gap[2:4])
+    records.add(Accelerator(cpu=True), a, b, counts, counts.sum(1), torch.zeros(2))
+    assert set(records.metrics(reward_head_entry("scalar"), tune=True)) == {"loss", "preference_accuracy"}
+    assert not [warning for warning in recwarn if "nan" in str(warning.message)]
+
+
+def test_no_accuracy_without_a_choice(gap):
+    counts = torch.tensor([[0.0, 0, 3, 0, 0]] * 2)
+    records = DevelopmentRecords()
+    records.add(
+        Accelerator(cpu=True),
+        RewardOutput(mean=gap[:2]),
+        RewardOutput(mean=gap[2:4]),
+        counts,
+        torch.ones(2),
+        torch.ones(2),
+    )
+    assert records.metrics(reward_head_entry("scalar"), tune=True) == {"loss": 1.0}
+
+
+def test_cleared_records_give_nothing(gap):
+    records, _, head = record(reward_head_entry("scalar"), gap)
+    records.clear()
+    assert records.metrics(head, tune=True) == {}

@@ -1,0 +1,191 @@
+import pytest
+from datasets import Dataset
+
+from distreward.data.encoding import PLAIN_TEMPLATE, encode_response
+from distreward.data.labels import LABEL_COLUMNS
+from distreward.errors import InputError
+from distreward.trainers.preparation import encode_schema, is_schema, limit_length
+
+
+def encode(dataset, tokenizer, kind="levels", aggregated=False):
+    return encode_schema(dataset, tokenizer, kind, aggregated, "train", None)
+
+
+def with_column(dataset: Dataset, name: str, values: list) -> Dataset:
+    """`dataset` with the values of one column replaced; its type stays."""
+    rows = [{**row, name: value} for row, value in zip(dataset, values, strict=True)]
+    return Dataset.from_list(rows, features=dataset.features)
+
+
+def test_is_schema(pairs):
+    assert is_schema(pairs.column_names)
+    assert not is_schema(["prompt", "chosen", "rejected"])
+    assert not is_schema(["prompt", "response_a", "response_b"])
+
+
+# --- encoding
+
+
+def test_a_pair_is_encoded_once_whatever_its_annotators(pairs, tokenizer):
+    encoded = encode(pairs, tokenizer)
+    assert len(encoded) == len(pairs) == 12  # 36 labels
+    assert set(encoded.column_names) == {"chosen_ids", "rejected_ids", "prompt_length", *LABEL_COLUMNS}
+    row = pairs[2]
+    ids_a, prompt_length = encode_response(tokenizer, row["prompt"], row["response_a"])
+    ids_b, _ = encode_response(tokenizer, row["prompt"], row["response_b"])
+    assert encoded[2]["chosen_ids"] == ids_a and encoded[2]["rejected_ids"] == ids_b
+    assert encoded[2]["prompt_length"] == prompt_length
+
+
+def test_labels_by_hand(pairs, tokenizer):
+    # row 2: levels 2 -2 0 -> one annotator each; scores of A: 3 + max(level, 0) = 5 3 3, of B: 3 + max(-level, 0) = 3 5 3.
+    # mean 11/3; variance ((4/3)^2 + 2 (2/3)^2) / 3 = 8/9 on both sides.
+    row = encode(pairs, tokenizer)[2]
+    assert row["level_counts"] == [1, 0, 1, 0, 1] and row["pair_weight"] == 3
+    assert row["score_mean"] == pytest.approx([11 / 3, 11 / 3])
+    assert row["score_var"] == pytest.approx([8 / 9, 8 / 9])
+    assert row["rating_shares"] == [pytest.approx([0, 0, 2 / 3, 0, 1 / 3])] * 2
+
+
+def test_one_label_per_pair_under_majority(pairs, tokenizer, caplog):
+    # rows 0 .. 5: 2 2 1 -> 2.   -2 -1 -2 -> -2.   2 -2 0 -> no majority, out.   0 0 0 -> 0.   1 0 1 -> 1.
+    # -1 2 1 -> A has two of three votes, one slight and one significant -> 1.   Rows 6 .. 11 repeat them.
+    encoded = encode(pairs, tokenizer, aggregated=True)
+    levels = [row.index(1) - 2 for row in encoded["level_counts"]]
+    assert levels == [2, -2, 0, 1, 1] * 2
+    assert encoded["pair_weight"][:] == [1.0] * 10
+    assert "dropped 2 of 12 rows: no label in the train set that this objective can learn from" in caplog.text
+
+
+def test_rows_without_a_usable_label_leave_and_are_counted(pairs, tokenizer, caplog):
+    encoded = encode(pairs, tokenizer, kind="decisive_votes")  # rows 3 and 9 are ties only
+    assert len(encoded) == 10
+    assert "dropped 2 of 12 rows" in caplog.text
+    # row 2: 2 -2 0 -> the tie is no decisive vote
+    assert encoded["pair_weight"][:] == [3, 3, 2, 2, 3] * 2
+
+
+def test_nothing_leaves_without_reason(pairs, tokenizer, caplog):
+    encode(pairs, tokenizer)
+    assert "dropped" not in caplog.text
+
+
+def test_no_usable_label_at_all_is_refused(pairs, tokenizer):
+    unscored = with_column(with_column(pairs, "scores_a", [[]] * 12), "scores_b", [[]] * 12)
+    with pytest.raises(InputError, match="no pair of the train set has Likert scores for both responses"):
+        encode(unscored, tokenizer, kind="scores")
+    with pytest.raises(InputError, match="no pair of the train set has `preferences`"):
+        encode(with_column(pairs, "preferences", [[0]] * 12), tokenizer, kind="decisive_votes")
+
+
+def test_an_empty_data_set_is_refused(pairs, tokenizer):
+    with pytest.raises(InputError, match="the train data set is empty"):
+        encode(pairs.select([]), tokenizer)
+
+
+def test_scores_without_preferences_serve_the_likert_objectives(pairs, tokenizer):
+    unaligned = with_column(pairs, "preferences", [[]] * 12)
+    assert encode(unaligned, tokenizer, kind="scores")["pair_weight"][:] == [3.0] * 12
+
+
+def test_margins_stay_where_every_row_has_one(pairs, tokenizer):
+    margins = [float(index) / 2 for index in range(12)]
+    assert encode(with_column(pairs, "margin", margins), tokenizer)["margin"][:] == margins
+    assert "margin" not in encode(pairs, tokenizer).column_names
+
+
+def test_margins_of_some_rows_only_are_refused(pairs, tokenizer):
+    with pytest.raises(InputError, match="`margin` is missing in 3 of the 12 rows of the train set"):
+        encode(with_column(pairs, "margin", [1.0] * 9 + [None] * 3), tokenizer)
+
+
+@pytest.mark.parametrize("kind", ["levels", "decisive_votes"])
+def test_streamed_data_gives_the_same_rows(pairs, tokenizer, kind):
+    streamed = list(encode(pairs.to_iterable_dataset(), tokenizer, kind=kind))
+    stored = list(encode(pairs, tokenizer, kind=kind))
+    assert len(streamed) == len(stored)
+    for one, other in zip(streamed, stored, strict=True):
+        for name in other:
+            assert one[name] == pytest.approx(other[name]) if name != "rating_shares" else len(one[name]) == 2
+
+
+# --- lengths
+
+
+def limit(dataset, tokenizer, max_length, truncation="drop"):
+    return limit_length(dataset, tokenizer, max_length, truncation, "train", None)
+
+
+def lengths(dataset) -> list[tuple[int, int]]:
+    return [(len(row["chosen_ids"]), len(row["rejected_ids"])) for row in dataset]
+
+
+def test_no_limit_and_a_limit_nobody_reaches(pairs, tokenizer, caplog):
+    encoded = encode(pairs, tokenizer)
+    assert limit(encoded, tokenizer, None) is encoded
+    within = limit(encoded, tokenizer, 512)
+    assert lengths(within) == lengths(encoded) and within.column_names == encoded.column_names
+    assert caplog.text == ""
+
+
+def test_drop_leaves_out_long_pairs_and_counts_them(pairs, tokenizer, caplog):
+    # One token per byte. Prompt: <s>, "User: Name a colour, number 0.\n" and "Assistant: ", 1 + 31 + 11 = 43. A: 5, 10 or
+    # 15 letters, B: 14 or 28, then </s>: row 0 has 43 + 5 + 1 = 49 and 43 + 14 + 1 = 58, every second row 72 on side B.
+    encoded = encode(pairs, tokenizer)
+    assert lengths(encoded)[:4] == [(49, 58), (54, 72), (59, 58), (49, 72)]
+    kept = limit(encoded, tokenizer, 59)
+    assert len(kept) == 6 and max(map(max, lengths(kept))) == 59
+    assert "dropped 6 of 12 rows: longer than max_length=59 tokens in the train set" in caplog.text
+    assert "cut" not in caplog.text and kept.column_names == encoded.column_names
+
+
+def test_prompt_left_cuts_the_prompt_and_counts(pairs, tokenizer, caplog):
+    encoded = encode(pairs, tokenizer)
+    cut = limit(encoded, tokenizer, 60, "prompt_left")
+    assert len(cut) == 12
+    for before, after in zip(encoded, cut, strict=True):
+        for side in ("chosen_ids", "rejected_ids"):
+            assert len(after[side]) == min(60, len(before[side]))
+            assert after[side][0] == before[side][0] and after[side][-20:] == before[side][-20:]
+    assert "cut 6 of 12 train pairs to 60 tokens (prompt_left)" in caplog.text and "dropped" not in caplog.text
+
+
+def test_prompt_left_drops_responses_that_are_too_long_themselves(pairs, tokenizer, caplog):
+    # <s> + " I cannot say. " * 2 + </s> needs more than 25 tokens: every second pair goes, the others are cut.
+    cut = limit(encode(pairs, tokenizer), tokenizer, 25, "prompt_left")
+    assert len(cut) == 6 and max(map(max, lengths(cut))) == 25
+    assert "dropped 6 of 12 rows" in caplog.text and "cut 6 of 12 train pairs to 25 tokens" in caplog.text
+
+
+def test_fit_keeps_every_pair_and_the_closing_token(pairs, tokenizer, caplog):
+    encoded = encode(pairs, tokenizer)
+    cut = limit(encoded, tokenizer, 20, "fit")
+    assert len(cut) == 12 and set(sum(lengths(cut), ())) == {20}
+    assert all(row["chosen_ids"][-1] == row["rejected_ids"][-1] == tokenizer.eos_token_id for row in cut)
+    assert "cut 12 of 12 train pairs to 20 tokens (fit)" in caplog.text and "dropped" not in caplog.text
+
+
+def test_pairs_encoded_elsewhere_are_cut_at_what_both_sides_share(tokenizer):
+    # shared: 1 2 3 4 5 -> the prompt. Limit 6, prompt_left: the first token, then prompt's end, then the response.
+    data = Dataset.from_list([{"chosen_ids": [1, 2, 3, 4, 5, 10, 11, 12], "rejected_ids": [1, 2, 3, 4, 5, 20]}])
+    row = limit(data, tokenizer, 6, "prompt_left")[0]
+    assert row == {"chosen_ids": [1, 4, 5, 10, 11, 12], "rejected_ids": [1, 2, 3, 4, 5, 20]}
+
+
+@pytest.mark.parametrize("truncation", ["drop", "prompt_left"])
+def test_a_limit_nobody_keeps_is_refused(pairs, tokenizer, truncation):
+    with pytest.raises(InputError, match="all 12 pairs of the train set are longer than max_length=4 tokens"):
+        limit(encode(pairs, tokenizer), tokenizer, 4, truncation)
+
+
+@pytest.mark.parametrize(("max_length", "truncation"), [(59, "drop"), (60, "prompt_left"), (20, "fit")])
+def test_streamed_data_is_limited_alike(pairs, tokenizer, max_length, truncation):
+    encoded = encode(pairs, tokenizer)
+    stored = limit(encoded, tokenizer, max_length, truncation)
+    streamed = list(limit(encoded.to_iterable_dataset(), tokenizer, max_length, truncation))
+    assert [row["chosen_ids"] for row in streamed] == stored["chosen_ids"][:]
+    assert [row["rejected_ids"] for row in streamed] == stored["rejected_ids"][:]
+
+
+def test_the_packaged_template_is_what_these_lengths_rest_on(tokenizer):
+    assert tokenizer.chat_template == PLAIN_TEMPLATE.read_text(encoding="utf-8")
