@@ -95,6 +95,9 @@ def fit_to_length(
             that is not enough; `fit` cuts the start of the prompt down to a quarter of `max_length`, then the end of
             the response. The first token (BOS, CLS) and the template's closing tokens always stay.
 
+    Raises:
+        InputError: `fit` with a `max_length` below what always stays.
+
     >>> fit_to_length([0, 1, 2, 3, 10, 11, 12, 99], 4, 1, 6, "prompt_left")
     [0, 3, 10, 11, 12, 99]
     >>> fit_to_length([0, 1, 2, 3, 10, 11, 12, 99], 4, 1, 4, "fit")
@@ -105,11 +108,16 @@ def fit_to_length(
         return ids
     if truncation == "drop":
         return None
-    first, prompt, response = ids[:1], ids[1:prompt_length], ids[prompt_length:]
+    first, prompt, response = ids[:1], ids[1:prompt_length], ids[max(prompt_length, 1) :]
     room = max_length - len(first) - len(response)
     if truncation == "prompt_left":
         return None if room < 0 else first + prompt[len(prompt) - room :] + response
-    keep = min(len(prompt), max(room, max_length // PROMPT_SHARE - len(first)))
+    if max_length < len(first) + closing:
+        raise InputError(
+            f"max_length={max_length} leaves no room for a response: its first token and the chat template's end alone "
+            f"take {len(first) + closing}; raise it."
+        )
+    keep = min(len(prompt), max(room, max_length // PROMPT_SHARE - len(first), 0))
     prompt = prompt[len(prompt) - keep :]
     body, end = response[: len(response) - closing], response[len(response) - closing :]
     return first + prompt + body[: max_length - len(first) - len(prompt) - len(end)] + end

@@ -9,6 +9,7 @@ on disk is an ordinary stock checkpoint. Two forms of the same config:
   return raw values), and the `reward_head` entry.
 """
 
+import copy
 import functools
 import logging
 from collections.abc import Iterator
@@ -137,7 +138,7 @@ class AutoRewardModel:
 
     @classmethod
     def from_config(cls, config: PreTrainedConfig, reward_head: str | None = None, **kwargs: Any) -> PreTrainedModel:
-        """A reward model with random weights, e.g. for tests.
+        """A reward model with random weights, e.g. for tests; kwargs as `dtype`, `attn_implementation`.
 
         >>> from transformers import LlamaConfig
         >>> tiny = LlamaConfig(vocab_size=8, hidden_size=4, intermediate_size=8, num_hidden_layers=1,
@@ -148,7 +149,7 @@ class AutoRewardModel:
         (torch.Size([1, 1]), True, 1)
         """
         config = with_reward_head(config, reward_head, str(getattr(config, "_name_or_path", "") or "the config"))
-        return reward_model_class(sequence_classification_class(config))(config, **kwargs)
+        return reward_model_class(sequence_classification_class(config))._from_config(config, **kwargs)
 
     @classmethod
     def from_pretrained(
@@ -167,7 +168,8 @@ class AutoRewardModel:
             A `PreTrainedModel` whose forward returns `RewardOutput`, with `config.num_labels == 1`.
 
         Raises:
-            InputError: no such model, a base model without `reward_head`, or a head that is not the checkpoint's.
+            InputError: no such model, a base model without `reward_head`, a head that is not the checkpoint's, or a
+                stock classifier with another number of outputs.
         """
         path = str(pretrained_model_name_or_path)
         hub = {key: kwargs[key] for key in HUB_KWARGS if key in kwargs}
@@ -181,18 +183,29 @@ class AutoRewardModel:
                 raise InputError(
                     f"{path}: cannot be opened as a model ({first_line(error)}); check the path."
                 ) from error
+        if not kwargs.get("ignore_mismatched_sizes"):
+            refuse_other_outputs(config, reward_head, path)
         config = with_reward_head(config, reward_head, path)
         model_class = reward_model_class(sequence_classification_class(config))
-        return model_class.from_pretrained(path, config=config, **kwargs)
+        try:
+            return model_class.from_pretrained(path, config=config, **kwargs)
+        except OSError as error:
+            raise InputError(f"{path}: its weights cannot be opened ({first_line(error)}); check the path.") from error
 
 
 HUB_KWARGS = ("revision", "trust_remote_code", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
 
 
 def with_reward_head(config: PreTrainedConfig, reward_head: str | None, path: str) -> PreTrainedConfig:
-    """`config` with a `reward_head` entry: the checkpoint's own, or the one asked for on a base model."""
+    """A copy of `config` with a `reward_head` entry: the checkpoint's own, or the one asked for on a base model."""
+    config = copy.deepcopy(config)  # the caller may make another model from it
     entry = getattr(config, "reward_head", None)
     if entry is not None:
+        if entry["type"] not in REWARD_HEADS:
+            raise InputError(
+                f"{path}: config.json names a reward head {entry['type']!r}, wanted one of {', '.join(REWARD_HEADS)}; "
+                "was it written by a newer version?"
+            )
         if reward_head not in (None, entry["type"]):
             raise InputError(
                 f"{path}: this checkpoint has a {entry['type']!r} reward head, not {reward_head!r}; leave `reward_head` "
@@ -200,8 +213,7 @@ def with_reward_head(config: PreTrainedConfig, reward_head: str | None, path: st
             )
         return config
     if reward_head is None:
-        stock = any(name.endswith("ForSequenceClassification") for name in config.architectures or ())
-        if not stock or config.num_labels != 1:
+        if not is_stock_classifier(config) or config.num_labels != 1:
             raise InputError(
                 f"{path}: not a reward model checkpoint (it has no `reward_head` entry and is no 1-label "
                 "ForSequenceClassification model); pass reward_head='scalar', 'mean_variance' or 'likert' to train one."
@@ -209,6 +221,22 @@ def with_reward_head(config: PreTrainedConfig, reward_head: str | None, path: st
         reward_head = "scalar"
     config.reward_head = reward_head_entry(reward_head)
     return config
+
+
+def is_stock_classifier(config: PreTrainedConfig) -> bool:
+    return any(name.endswith("ForSequenceClassification") for name in config.architectures or ())
+
+
+def refuse_other_outputs(config: PreTrainedConfig, reward_head: str | None, path: str) -> None:
+    """Refuse a stock classifier whose output layer does not fit the head asked for."""
+    if reward_head not in REWARD_HEADS or getattr(config, "reward_head", None) or not is_stock_classifier(config):
+        return
+    wanted = len(REWARD_HEADS[reward_head].output_names)
+    if config.num_labels != wanted:
+        raise InputError(
+            f"{path}: a classifier with {config.num_labels} outputs, but a {reward_head!r} reward head has {wanted}; "
+            "start from its base model, or pass ignore_mismatched_sizes=True to replace the output layer."
+        )
 
 
 def sequence_classification_class(config: PreTrainedConfig) -> type[PreTrainedModel]:

@@ -58,7 +58,7 @@ def read_likert(raw: Tensor, entry: dict[str, Any]) -> RewardOutput:
     """
     probs = torch.softmax(raw, dim=-1)
     ratings = torch.tensor(RATINGS, dtype=raw.dtype, device=raw.device)
-    mean = probs @ ratings
+    mean = (probs * ratings).sum(-1)  # no matrix product: autocast would round it to 8 bits
     variance = (probs * (ratings - mean.unsqueeze(-1)) ** 2).sum(-1)
     # The floor keeps the gradient of the square root finite for a model that is certain of one rating.
     return RewardOutput(logits=mean.unsqueeze(-1), mean=mean, std=variance.clamp_min(1e-12).sqrt(), level_logits=raw)

@@ -10,15 +10,13 @@ from distreward.levels import N_LEVELS, RATINGS
 from distreward.losses.difference import preference_level_probs
 from distreward.losses.preference import smooth
 from distreward.metrics.divergence import (
+    DEFAULT_LAMBDA,
     diverging_probability,
     gap_divergence,
     likert_divergence,
     mean_variance_divergence,
     rating_level_probs,
 )
-
-DEFAULT_LAMBDA = 1.0
-"""Weight of the stds in the paper's divergence score for a checkpoint without a tuned lambda."""
 
 DEFAULT_ANNOTATORS = 4
 """Annotators assumed by `diverging_probability` where no data set says: MultiPref has four per pair."""
@@ -65,7 +63,8 @@ class PairPredictions:
     def divergence(self) -> np.ndarray:
         """[N] the paper's divergence score of this head, higher = more divisive (section 4, section 4.1).
 
-        Scalar: -|gap|. Mean-variance: -(|gap| - lambda (std_A + std_B)). Likert: P(1) P(5), averaged over A and B.
+        Scalar: -|gap|. Mean-variance: -(|gap| - lambda (std_A + std_B)), lambda 1 where none was tuned. Likert:
+        P(1) P(5), averaged over A and B.
         """
         if self.reward_head["type"] == "mean_variance":
             lam = self.reward_head.get("lambda", DEFAULT_LAMBDA)

@@ -47,7 +47,7 @@ class RewardScorer:
         require_chat_template(tokenizer)
         ensure_pad_token(tokenizer, model)
         self.model, self.tokenizer = model.eval(), tokenizer
-        self.max_length = max_length or getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self.max_length = max_length or number_of_positions(model)
         self.batch_tokens, self.progress = batch_tokens, progress
         self._closing = closing_length(tokenizer)
 
@@ -135,3 +135,12 @@ class RewardScorer:
         batch = self.tokenizer.pad({"input_ids": rows}, padding=True, padding_side="right", return_tensors="pt")
         output = self.model(**{key: batch[key].to(self.model.device) for key in ("input_ids", "attention_mask")})
         return output_columns(output.mean, output.std, output.level_logits).double().cpu().numpy()
+
+
+def number_of_positions(model: PreTrainedModel) -> int | None:
+    """Most tokens a row may hold; None where the model sets no limit."""
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
+    padding_row = getattr(table, "padding_idx", None)
+    # RoBERTa and its kin count positions from the row after the padding row, so some rows of the table hold no token
+    return positions if positions is None or padding_row is None else positions - padding_row - 1

@@ -9,9 +9,7 @@ What differs from TRL's trainer, and nothing else does:
 """
 
 import copy
-import json
 import logging
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,7 +19,6 @@ from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedModel, set_seed
 from transformers.modeling_outputs import SequenceClassifierOutput
 from trl import RewardConfig, RewardTrainer
-from trl.data_utils import is_conversational
 
 from distreward.data.collator import PairCollator
 from distreward.data.encoding import require_chat_template, resolve_chat_template
@@ -33,7 +30,8 @@ from distreward.modeling.auto import stock_form
 from distreward.modeling.padding import ensure_pad_token
 from distreward.trainers.config import DistributionalRewardConfig, schedule_evaluation
 from distreward.trainers.development import DevelopmentRecords
-from distreward.trainers.preparation import encode_schema, is_schema, limit_length
+from distreward.trainers.preparation import check_trl_data, encode_schema, is_schema, limit_length, require_rows
+from distreward.trainers.resuming import saved_lambda
 from distreward.trainers.running import RunningPairMetrics
 from distreward.trainers.votes import one_vote_for_a, share_preferring_a
 
@@ -104,8 +102,9 @@ class DistributionalRewardTrainer(RewardTrainer):
         self._record_objective(model, args)
         if args.pad_token is None:
             ensure_pad_token(processing_class, model)
-        if data_collator is None:
-            data_collator = PairCollator(processing_class.pad_token_id, args.pad_to_multiple_of)
+        if data_collator is None:  # TRL sets `args.pad_token` on the tokenizer only later, and refuses unknown ones
+            pad_token = args.pad_token or processing_class.pad_token
+            data_collator = PairCollator(processing_class.convert_tokens_to_ids(pad_token), args.pad_to_multiple_of)
         self._running = {"train": RunningPairMetrics(), "eval": RunningPairMetrics()}
         self._records = DevelopmentRecords()
         self._tunes_lambda = False
@@ -136,7 +135,7 @@ class DistributionalRewardTrainer(RewardTrainer):
         args = copy.copy(args)
         args.chat_template_path = resolve_chat_template(args.chat_template_path)
         if eval_dataset is not None:
-            schedule_evaluation(args)
+            schedule_evaluation(args, eval_dataset)
         return args
 
     def _open_model(self, path: str, args: DistributionalRewardConfig, quantization_config: Any) -> PreTrainedModel:
@@ -172,32 +171,18 @@ class DistributionalRewardTrainer(RewardTrainer):
 
     def _prepare_dataset(self, dataset, processing_class, args, dataset_name: str) -> Dataset | IterableDataset:
         """Encode our schema or one of TRL's formats, then apply `max_length`, counting what is cut or dropped."""
-        names = dataset.column_names or list(next(iter(dataset)))
-        encoded = {"chosen_ids", "rejected_ids"} <= set(names)
-        if not encoded and is_schema(names):
+        require_rows(dataset, dataset_name)
+        names, num_proc = dataset.column_names or list(next(iter(dataset))), args.dataset_num_proc
+        if is_schema(names) and "chosen_ids" not in names:
             require_chat_template(processing_class)
             aggregated = args.label_aggregation == "majority"
-            dataset = encode_schema(
-                dataset, processing_class, self.label_kind, aggregated, dataset_name, args.dataset_num_proc
-            )
+            dataset = encode_schema(dataset, processing_class, self.label_kind, aggregated, dataset_name, num_proc)
         else:
-            self._check_trl_data(dataset, names, processing_class, encoded)
+            check_trl_data(dataset, processing_class, self.objective, self.label_kind)
             unlimited = copy.copy(args)
             unlimited.max_length = None  # TRL would drop long rows without a word
             dataset = super()._prepare_dataset(dataset, processing_class, unlimited, dataset_name)
-        return limit_length(
-            dataset, processing_class, args.max_length, args.truncation, dataset_name, args.dataset_num_proc
-        )
-
-    def _check_trl_data(self, dataset, names: list[str], processing_class, encoded: bool) -> None:
-        """Refuse TRL-format data this objective cannot use, before anything is tokenised."""
-        if self.label_kind == "scores" and not set(LABEL_COLUMNS) <= set(names):
-            raise InputError(
-                f"the {self.objective} objective needs Likert scores of both responses (`scores_a`, `scores_b`), which "
-                "chosen/rejected data does not have; use another objective."
-            )
-        if not encoded and is_conversational(next(iter(dataset))):
-            require_chat_template(processing_class)
+        return limit_length(dataset, processing_class, args.max_length, args.truncation, dataset_name, num_proc)
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
@@ -260,7 +245,10 @@ class DistributionalRewardTrainer(RewardTrainer):
         own = self.eval_dataset
         first = next(iter(own)) if isinstance(own, dict) and own else None
         self._tunes_lambda = eval_dataset is None if first is None else eval_dataset == first
-        return super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
+        try:
+            return super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
+        finally:
+            self._tunes_lambda = False  # `predict` runs the same loop
 
     def evaluation_loop(self, *args, metric_key_prefix: str = "eval", **kwargs):
         """TRL's loop, then our metrics over all pairs of the set, exact over batches and processes."""
@@ -283,11 +271,18 @@ class DistributionalRewardTrainer(RewardTrainer):
                 config.save_pretrained(output_dir or self.args.output_dir)
 
     def _load_best_model(self) -> None:
-        """Besides the best checkpoint's weights, take back the reward head's entry: lambda was tuned for those weights."""
         super()._load_best_model()
-        if hasattr(self.model.config, "reward_head"):
-            saved = json.loads((Path(self.state.best_model_checkpoint) / "config.json").read_text(encoding="utf-8"))
-            self.model.config.reward_head.update(saved["reward_head"])
+        self._restore_lambda(self.state.best_model_checkpoint)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        self._restore_lambda(resume_from_checkpoint)
+
+    def _restore_lambda(self, checkpoint: str) -> None:
+        """With a checkpoint's weights, take back the lambda that was tuned for them."""
+        tuned = saved_lambda(checkpoint)
+        if tuned is not None:
+            self.model.config.reward_head["lambda"] = tuned
 
 
 def _both_sides(outputs: Any) -> tuple[RewardOutput, RewardOutput]:

@@ -1,6 +1,7 @@
 """`DistributionalRewardConfig`: every argument of `trl.RewardConfig`, and what distributional training adds."""
 
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import torch
 from transformers.trainer_utils import IntervalStrategy, SaveStrategy
@@ -101,8 +102,11 @@ class DistributionalRewardConfig(RewardConfig):
         return ours
 
 
-def schedule_evaluation(args: DistributionalRewardConfig) -> None:
-    """Fill in evaluation every fraction of an epoch, saving in step and keeping the best, unless the user chose."""
+def schedule_evaluation(args: DistributionalRewardConfig, eval_dataset: Any = None) -> None:
+    """Fill in evaluation every fraction of an epoch, saving in step and keeping the best, unless the user chose.
+
+    Of several evaluation sets (a dict `eval_dataset`) the first decides which checkpoint is best.
+    """
     if args.eval_every_epochs is None or args.eval_strategy != "no" or args.max_steps > 0:
         return
     share = args.eval_every_epochs / args.num_train_epochs
@@ -112,7 +116,8 @@ def schedule_evaluation(args: DistributionalRewardConfig) -> None:
     if share < 1:
         args.eval_steps = args.save_steps = share
     args.load_best_model_at_end = True
-    args.metric_for_best_model = args.metric_for_best_model or "eval_loss"
+    first = f"{next(iter(eval_dataset))}_" if isinstance(eval_dataset, dict) else ""
+    args.metric_for_best_model = args.metric_for_best_model or f"eval_{first}loss"
     if args.greater_is_better is None:
         args.greater_is_better = not args.metric_for_best_model.endswith("loss")
     if args.save_total_limit is None:

@@ -4,9 +4,16 @@ import logging
 from typing import Any
 
 from datasets import Dataset, Features, IterableDataset, Sequence, Value
+from trl.data_utils import is_conversational
 
-from distreward.data.encoding import closing_length, common_prefix_length, encode_response, fit_to_length
-from distreward.data.labels import label_columns
+from distreward.data.encoding import (
+    closing_length,
+    common_prefix_length,
+    encode_response,
+    fit_to_length,
+    require_chat_template,
+)
+from distreward.data.labels import LABEL_COLUMNS, label_columns
 from distreward.data.loading import drop_rows
 from distreward.errors import InputError
 from distreward.levels import N_LEVELS, N_RATINGS
@@ -19,6 +26,24 @@ SCHEMA_COLUMNS = {"prompt", "response_a", "response_b", "preferences"}
 def is_schema(column_names: list[str]) -> bool:
     """Whether a data set is in our schema (DESIGN section 2), as opposed to one of TRL's formats."""
     return SCHEMA_COLUMNS <= set(column_names)
+
+
+def require_rows(dataset: Dataset | IterableDataset, name: str) -> None:
+    """Refuse a data set without a single row."""
+    if next(iter(dataset), None) is None:
+        raise InputError(f"the {name} data set is empty: pass one with labelled pairs.")
+
+
+def check_trl_data(dataset: Dataset | IterableDataset, tokenizer: Any, objective: str, label_kind: str) -> None:
+    """Refuse data in one of TRL's formats that an objective cannot use, before anything is tokenised."""
+    first = next(iter(dataset))
+    if label_kind == "scores" and not set(LABEL_COLUMNS) <= set(first):
+        raise InputError(
+            f"the {objective} objective needs Likert scores of both responses (`scores_a`, `scores_b`), which "
+            "chosen/rejected data does not have; use another objective."
+        )
+    if "chosen_ids" not in first and is_conversational(first):
+        require_chat_template(tokenizer)
 
 
 def encode_schema(
@@ -55,8 +80,6 @@ def encode_schema(
     if isinstance(dataset, IterableDataset):
         encoded = dataset.map(encode, batched=True, remove_columns=[c for c in names or () if c != "margin"])
         return encoded.filter(lambda weight: weight > 0, input_columns="pair_weight")
-    if dataset.num_rows == 0:
-        raise InputError(f"the {name} data set is empty: nothing to learn from.")
     encoded = dataset.map(
         encode,
         batched=True,

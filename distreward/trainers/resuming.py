@@ -42,6 +42,8 @@ class StopOnSignal(TrainerCallback):
     def on_step_end(self, args, state: TrainerState, control: TrainerControl, **kwargs) -> TrainerControl:
         if self.interrupted is not None:
             control.should_save = control.should_training_stop = True
+            if args.save_total_limit == 1:  # the Trainer would end by deleting every checkpoint but the best
+                args.save_total_limit = 2
         return control
 
     def on_train_end(self, args, state: TrainerState, control: TrainerControl, **kwargs) -> None:
@@ -66,3 +68,11 @@ def last_complete_checkpoint(output_dir: str | Path) -> Path | None:
             continue
         return folder
     return None
+
+
+def saved_lambda(checkpoint: str | Path) -> float | None:
+    """The lambda in a checkpoint's `config.json`, or None: none was tuned, or the checkpoint is a sharded one (no config)."""
+    path = Path(checkpoint) / "config.json"
+    if not path.is_file():
+        return None
+    return json.loads(path.read_text(encoding="utf-8")).get("reward_head", {}).get("lambda")

@@ -174,7 +174,9 @@ def test_nll_gradient_is_finite_at_extreme_gaps():
     gap = torch.tensor([1e4, -1e4, 1e7, -1e7, 0.0])
     for p in (0.0, 1.0):
         for std in (1e-3, 1e3):
-            found = gradient(lambda x, p=p, s=std: mean_variance_nll_loss(x, s + 0 * gap, 0 * gap, s + 0 * gap, p + 0 * gap), gap)
+            found = gradient(
+                lambda x, p=p, s=std: mean_variance_nll_loss(x, s + 0 * gap, 0 * gap, s + 0 * gap, p + 0 * gap), gap
+            )
             assert torch.isfinite(found).all()
 
 
@@ -241,7 +243,9 @@ def test_smoothing_and_divergence_by_hand():
     # (1 + .05) / 1.25 = .84, .05 / 1.25 = .04
     assert_close(smooth(torch.eye(5)[0], 0.05), torch.tensor([0.84, 0.04, 0.04, 0.04, 0.04]))
     # .25 ln(.25 / .5) + .75 ln(.75 / .5) = -.17329 + .30410 = .13081
-    assert_close(kl_divergence(torch.tensor([0.25, 0.75]), torch.tensor([0.5, 0.5])), torch.tensor(0.13081), rtol=1e-4, atol=1e-5)
+    assert_close(
+        kl_divergence(torch.tensor([0.25, 0.75]), torch.tensor([0.5, 0.5])), torch.tensor(0.13081), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_kl_refuses_levels_in_place_of_shares():

@@ -45,7 +45,9 @@ def test_likert_by_hand():
     target_a, target_b = torch.tensor([[0, 0, 0, 0.5, 0.5]]), torch.tensor([[0, 0, 0, 0, 1.0]])
     assert_close(likert_kl_loss(logits, logits, target_a, target_b), torch.tensor([0.57565]), rtol=0, atol=1e-5)
     # a constant on all logits changes nothing
-    assert_close(likert_kl_loss(logits + 50, logits - 50, target_a, target_b), torch.tensor([0.57565]), rtol=0, atol=1e-4)
+    assert_close(
+        likert_kl_loss(logits + 50, logits - 50, target_a, target_b), torch.tensor([0.57565]), rtol=0, atol=1e-4
+    )
 
 
 def test_likert_is_zero_where_the_target_is_the_prediction():

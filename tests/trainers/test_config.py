@@ -110,3 +110,9 @@ def test_the_users_own_best_metric_stays():
     args = schedule(metric_for_best_model="eval_diverging_id_auroc", save_total_limit=4)
     assert args.greater_is_better is True and args.save_total_limit == 4
     assert schedule(metric_for_best_model="eval_accuracy", greater_is_better=False).greater_is_better is False
+
+
+def test_of_several_sets_the_first_decides():
+    args = config()
+    schedule_evaluation(args, {"human": None, "synthetic": None})
+    assert args.metric_for_best_model == "eval_human_loss" and args.greater_is_better is False

@@ -1,14 +1,19 @@
+import copy
 import math
 
 import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from datasets import Dataset
 from sklearn.metrics import roc_auc_score
 
 from distreward.data.agreement import level_counts
+from distreward.data.encoding import encode_response
+from distreward.losses import mean_variance_kl_loss
 from distreward.metrics.divergence import tune_lambda
-from distreward.modeling import RewardOutput, reward_head_entry
+from distreward.modeling import AutoRewardModel, RewardOutput, reward_head_entry
+from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
 from distreward.trainers.development import DevelopmentRecords
 
 PREFERENCES = [[2, 2, 1], [2, -2, 1], [0, 0, 1], [-1, -2, -1], [2, -1, -1], [1, 0, 1], [], [2]]
@@ -129,3 +134,122 @@ def test_cleared_records_give_nothing(gap):
     records, _, head = record(reward_head_entry("scalar"), gap)
     records.clear()
     assert records.metrics(head, tune=True) == {}
+
+
+# --- in the trainer
+
+
+@pytest.fixture
+def make_trainer(tmp_path, llama_config, tokenizer, pairs):
+    """A trainer over the twelve pairs, with a new tiny model."""
+    quiet = {"report_to": "none", "bf16": False, "gradient_checkpointing": False, "use_cpu": True, "disable_tqdm": True}
+
+    def make(objective="mean_variance_kl", train=pairs, evaluated=None, processing_class=tokenizer, **options):
+        torch.manual_seed(2)
+        config = copy.deepcopy(llama_config)
+        config.initializer_range = 0.5  # rewards that differ from response to response
+        model = AutoRewardModel.from_config(config, OBJECTIVES[objective].reward_head)
+        args = DistributionalRewardConfig(tmp_path / "out", **quiet, **{"num_train_epochs": 1, **options})
+        return OBJECTIVES[objective](
+            model, args, train_dataset=train, eval_dataset=evaluated, processing_class=processing_class
+        )
+
+    return make
+
+
+def brute_force(model, tokenizer, dataset, entry: dict) -> dict[str, float]:
+    """The evaluation's numbers from one forward per response and one annotator at a time."""
+    columns = {"a": [], "b": []}
+    with torch.no_grad():
+        for row in dataset:
+            for side in columns:
+                ids, _ = encode_response(tokenizer, row["prompt"], row[f"response_{side}"])
+                output = model(input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids)))
+                columns[side].append(torch.cat([output.mean, output.std]))
+    (mean_a, std_a), (mean_b, std_b) = (torch.stack(columns[side]).T for side in "ab")
+    counts = level_counts(dataset["preferences"][:])
+    n_labels = counts.sum(1)
+    target = torch.from_numpy(counts / n_labels[:, None]).float()
+    loss = mean_variance_kl_loss(mean_a, std_a, mean_b, std_b, target).numpy()
+    gap = (mean_a - mean_b).numpy()
+    choices = [
+        float((gap[row] > 0) == (level > 0))
+        for row, levels in enumerate(dataset["preferences"][:])
+        for level in levels
+        if level
+    ]
+    diverging = [min(levels) < 0 < max(levels) and max(map(abs, levels)) == 2 for levels in dataset["preferences"][:]]
+    score = -(np.abs(gap) - entry["lambda"] * (std_a + std_b).numpy())
+    rewards = torch.cat([mean_a, mean_b])
+    return {
+        "eval_loss": float((loss * n_labels).sum() / n_labels.sum()),
+        "eval_preference_accuracy": float(np.mean(choices)),
+        "eval_accuracy": float(np.mean(choices)),
+        "eval_margin": float(gap.mean()),
+        "eval_min_reward": float(rewards.min()),
+        "eval_mean_reward": float(rewards.mean()),
+        "eval_max_reward": float(rewards.max()),
+        "eval_diverging_id_auroc": roc_auc_score(diverging, score),
+        "eval_gap_auroc": roc_auc_score(diverging, -np.abs(gap)),
+        "eval_lambda": entry["lambda"],
+    }
+
+
+def test_evaluation_is_exact_over_unequal_batches(make_trainer, pairs, tokenizer):
+    rows = [{**row, "scores_a": [], "scores_b": [], "annotator_ids": []} for row in pairs]
+    for index, row in enumerate(rows):  # two to four annotators
+        row["preferences"] = [*row["preferences"], -1][: 2 + index % 3]
+    data = Dataset.from_list(rows, features=pairs.features)
+    trainer = make_trainer(evaluated=data, per_device_eval_batch_size=5)  # 5 5 2
+    metrics = trainer.evaluate()
+    wanted = brute_force(trainer.model, tokenizer, data, trainer.model.config.reward_head)
+    assert {name: metrics[name] for name in wanted} == pytest.approx(wanted, rel=1e-4, abs=1e-6)
+    again = trainer.evaluate()
+    assert {name: again[name] for name in wanted} == pytest.approx(wanted, rel=1e-4, abs=1e-6)
+
+
+def test_lambda_is_chosen_on_the_development_set_only(make_trainer, pairs):
+    trainer = make_trainer(evaluated=pairs)
+    entry = trainer.model.config.reward_head
+    metrics = trainer.evaluate()
+    tuned = entry["lambda"]
+    assert metrics["eval_lambda"] == tuned and metrics["eval_loss"] > 0
+
+    entry["lambda"] = 0.123  # not on the grid: any choice would replace it
+    test = trainer.evaluate(pairs)
+    assert entry["lambda"] == test["eval_lambda"] == 0.123
+    trainer.evaluate({"one": pairs, "two": pairs})
+    assert entry["lambda"] == 0.123
+    trainer.evaluate()
+    assert entry["lambda"] == tuned
+
+
+def test_predicting_does_not_choose_lambda(make_trainer, pairs):
+    trainer = make_trainer(evaluated=pairs, per_device_eval_batch_size=6)
+    trainer.evaluate()
+    entry = trainer.model.config.reward_head
+    entry["lambda"] = 0.123
+    prediction = trainer.predict(trainer.eval_dataset)
+    assert entry["lambda"] == 0.123 == prediction.metrics["test_lambda"]
+    assert prediction.predictions.shape == (24, 1)
+
+
+def test_the_first_of_several_sets_is_the_development_set(make_trainer, pairs, tmp_path):
+    sets = {"first": pairs, "second": pairs.select(range(6))}
+    alone = make_trainer(evaluated=pairs).evaluate()
+    trainer = make_trainer(evaluated=sets, per_device_train_batch_size=3)
+    metrics = trainer.evaluate()
+    assert trainer.model.config.reward_head["lambda"] == alone["eval_lambda"]
+    assert metrics["eval_first_lambda"] == metrics["eval_second_lambda"] == alone["eval_lambda"]
+    assert metrics["eval_first_loss"] == pytest.approx(alone["eval_loss"])
+
+    trainer.train()  # the default schedule: four evaluations, the best by the first set
+    logged = [line["eval_first_loss"] for line in trainer.state.log_history if "eval_first_loss" in line]
+    assert len(logged) == 4 and trainer.state.best_metric == min(logged)
+
+
+def test_a_set_without_diverging_pairs_leaves_lambda_alone(make_trainer, pairs):
+    trainer = make_trainer(evaluated=pairs.select([0, 1, 3, 4]))  # 2 2 1, -2 -1 -2, 0 0 0, 1 0 1
+    metrics = trainer.evaluate()
+    assert "lambda" not in trainer.model.config.reward_head
+    assert "eval_diverging_id_auroc" not in metrics and metrics["eval_preference_accuracy"] >= 0

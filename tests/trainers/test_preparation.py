@@ -1,10 +1,16 @@
+import copy
+
 import pytest
-from datasets import Dataset
+import torch
+from datasets import Dataset, IterableDataset
 
 from distreward.data.encoding import PLAIN_TEMPLATE, encode_response
 from distreward.data.labels import LABEL_COLUMNS
 from distreward.errors import InputError
-from distreward.trainers.preparation import encode_schema, is_schema, limit_length
+from distreward.modeling import AutoRewardModel
+from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
+from distreward.trainers.preparation import encode_schema, is_schema, limit_length, require_rows
+from tests.conftest import make_tokenizer
 
 
 def encode(dataset, tokenizer, kind="levels", aggregated=False):
@@ -78,9 +84,11 @@ def test_no_usable_label_at_all_is_refused(pairs, tokenizer):
         encode(with_column(pairs, "preferences", [[0]] * 12), tokenizer, kind="decisive_votes")
 
 
-def test_an_empty_data_set_is_refused(pairs, tokenizer):
-    with pytest.raises(InputError, match="the train data set is empty"):
-        encode(pairs.select([]), tokenizer)
+def test_an_empty_data_set_is_refused(pairs):
+    require_rows(pairs, "train")
+    for empty in (pairs.select([]), pairs.to_iterable_dataset().take(0)):
+        with pytest.raises(InputError, match="the train data set is empty: pass one with labelled pairs"):
+            require_rows(empty, "train")
 
 
 def test_scores_without_preferences_serve_the_likert_objectives(pairs, tokenizer):
@@ -187,5 +195,104 @@ def test_streamed_data_is_limited_alike(pairs, tokenizer, max_length, truncation
     assert [row["rejected_ids"] for row in streamed] == stored["rejected_ids"][:]
 
 
-def test_the_packaged_template_is_what_these_lengths_rest_on(tokenizer):
-    assert tokenizer.chat_template == PLAIN_TEMPLATE.read_text(encoding="utf-8")
+# --- in the trainer
+
+
+@pytest.fixture
+def make_trainer(tmp_path, llama_config, tokenizer, pairs):
+    """A trainer over the twelve pairs, with a new tiny model."""
+    quiet = {"report_to": "none", "bf16": False, "gradient_checkpointing": False, "use_cpu": True, "disable_tqdm": True}
+
+    def make(objective="mean_variance_kl", train=pairs, evaluated=None, processing_class=tokenizer, **options):
+        torch.manual_seed(2)
+        config = copy.deepcopy(llama_config)
+        config.initializer_range = 0.5  # rewards that differ from response to response
+        model = AutoRewardModel.from_config(config, OBJECTIVES[objective].reward_head)
+        args = DistributionalRewardConfig(tmp_path / "out", **quiet, **{"num_train_epochs": 1, **options})
+        return OBJECTIVES[objective](
+            model, args, train_dataset=train, eval_dataset=evaluated, processing_class=processing_class
+        )
+
+    return make
+
+
+def chosen_rejected(n: int = 6) -> Dataset:
+    return Dataset.from_list(
+        [{"prompt": f"Name a colour, {index}.", "chosen": "Red.", "rejected": "No."} for index in range(n)]
+    )
+
+
+@pytest.mark.parametrize("objective", ["mse", "likert_kl"])
+def test_chosen_and_rejected_have_no_scores(make_trainer, objective):
+    with pytest.raises(InputError, match=f"the {objective} objective needs Likert scores of both responses"):
+        make_trainer(objective, train=chosen_rejected())
+
+
+def test_conversations_need_a_chat_template(make_trainer, pairs):
+    bare = make_tokenizer(template=False)
+    conversations = Dataset.from_list(
+        [
+            {
+                side: [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": side}]
+                for side in ("chosen", "rejected")
+            }
+        ]
+    )
+    for data in (pairs, conversations):
+        with pytest.raises(
+            InputError, match="the tokenizer has no chat template, which conversations need; pass --chat"
+        ):
+            make_trainer("bradley_terry", train=data, processing_class=bare)
+    make_trainer("bradley_terry", train=chosen_rejected(), processing_class=bare)  # plain text needs none
+
+
+@pytest.mark.parametrize("path", ["plain", str(PLAIN_TEMPLATE)])
+def test_a_chat_template_can_be_given(make_trainer, pairs, tokenizer, path):
+    trainer = make_trainer(processing_class=make_tokenizer(template=False), chat_template_path=path)
+    wanted, _ = encode_response(tokenizer, pairs[0]["prompt"], pairs[0]["response_a"])
+    assert trainer.train_dataset[0]["chosen_ids"] == wanted
+
+
+def test_unlabelled_and_long_rows_are_counted_in_the_log(make_trainer, pairs, caplog):
+    trainer = make_trainer("mean_variance_nll", max_length=60, evaluated=pairs.select(range(6)))
+    # ties only: rows 3 and 9 of 12. Then too long: 1 5 7 11 (72 tokens or more; 3 and 9 are gone). In the evaluation set
+    # row 3 of 6, then 1 and 5.
+    assert "dropped 2 of 12 rows: no label in the train set" in caplog.text
+    assert "dropped 4 of 10 rows: longer than max_length=60 tokens in the train set" in caplog.text
+    assert "dropped 1 of 6 rows: no label in the eval set" in caplog.text
+    assert "dropped 2 of 5 rows: longer than max_length=60 tokens in the eval set" in caplog.text
+    assert len(trainer.train_dataset) == 6 and len(trainer.eval_dataset) == 3
+
+
+def test_long_chosen_and_rejected_rows_are_counted_too(make_trainer, caplog):
+    rows = [*chosen_rejected(5), {"prompt": "why ", "chosen": "is " * 50, "rejected": "no"}]
+    trainer = make_trainer("bradley_terry", train=Dataset.from_list(rows), max_length=60)
+    assert "dropped 1 of 6 rows: longer than max_length=60 tokens in the train set" in caplog.text
+    assert len(trainer.train_dataset) == 5
+
+
+@pytest.mark.parametrize(
+    ("truncation", "message"), [("prompt_left", "cut 6 of 12 train pairs"), ("fit", "cut 6 of 12")]
+)
+def test_truncation_is_counted(make_trainer, caplog, truncation, message):
+    trainer = make_trainer(max_length=60, truncation=truncation)
+    assert message in caplog.text and "dropped" not in caplog.text and len(trainer.train_dataset) == 12
+
+
+def test_streamed_pairs(make_trainer, pairs):
+    streamed = pairs.to_iterable_dataset()
+    trainer = make_trainer(train=streamed, evaluated=streamed, max_steps=3, eval_strategy="steps", eval_steps=3)
+    before = trainer.model.score.weight.clone()
+    trainer.train()
+    assert trainer.state.global_step == 3 and not torch.equal(before, trainer.model.score.weight)
+    stored = trainer.evaluate(pairs)
+    line = next(line for line in trainer.state.log_history if "eval_loss" in line)
+    assert line["eval_loss"] == pytest.approx(stored["eval_loss"], rel=1e-5)
+
+
+def test_streams_that_do_not_name_their_columns(make_trainer, pairs):
+    for objective, rows in (("mean_variance_kl", list(pairs)), ("bradley_terry", list(chosen_rejected()))):
+        stream = IterableDataset.from_generator(lambda rows=rows: iter(rows))
+        trainer = make_trainer(objective, train=stream, max_steps=2)
+        trainer.train()
+        assert trainer.state.global_step == 2

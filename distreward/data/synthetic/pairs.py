@@ -41,18 +41,21 @@ N_ANNOTATORS = (3, 4, 5)
 POOL_SIZES = (27, 20, 13)
 """Ids per group; 60 in all."""
 
-PAIR_KINDS = {"paraphrase": 0.22, "taste": 0.50, "minor": 0.09, "error": 0.07, "both": 0.12}
+PAIR_KINDS = {"paraphrase": 0.25, "taste": 0.43, "minor": 0.12, "error": 0.12, "both": 0.08}
 """What the two responses differ in: nothing; an axis of taste; something small; a major flaw; taste and a flaw."""
 
 MINOR_FLAWS = ("typos", "vague", "rude")
 
-SECOND_AXIS_SHARE = 0.35
+BOTH_ENDS_DIVIDE = {"reading"}
+"""Axes without a plain end: every answer to an underspecified prompt takes one side, so two answers alike are rare there."""
+
+SECOND_AXIS_SHARE = 0.2
 """Share of the taste and error pairs that also differ in a further axis."""
 
 MILD_SALIENCE = 0.3
 """An axis up to this salience counts as something small."""
 
-WISH_SHARE = 0.25
+WISH_SHARE = 0.15
 """Share of the prompts with a wish, in the families that know wishes."""
 
 
@@ -180,6 +183,8 @@ def _draw_prompt(split: str, rng: np.random.Generator) -> Prompt:
 def _draw_styles(prompt: Prompt, salience: np.ndarray, rng: np.random.Generator) -> tuple[Style, Style]:
     """Two styles that differ in what one of `PAIR_KINDS` says; already settled (`synthetic_text.settle`)."""
     kind = list(PAIR_KINDS)[rng.choice(len(PAIR_KINDS), p=list(PAIR_KINDS.values()))]
+    if kind == "paraphrase" and prompt.wish is None and BOTH_ENDS_DIVIDE & set(FAMILIES[prompt.family].axes):
+        kind = "taste"
     axes = [axis for axis in FAMILIES[prompt.family].axes if axis != "example"]
     weight = np.array([salience[AXES.index(axis)] for axis in axes])
     first = second = _draw_base(rng)
@@ -207,13 +212,17 @@ def _draw_styles(prompt: Prompt, salience: np.ndarray, rng: np.random.Generator)
 
 
 def _draw_base(rng: np.random.Generator) -> Style:
-    """The style that both responses start from. Plain prose that complies is the most common."""
+    """The style that both responses start from: mostly plain prose of middling length that complies.
+
+    Taste divides people over marked styles, not over plain ones, so what two responses have in common is mostly what
+    nobody minds. A reward model sees one response at a time: where both were marked alike, it could not know that.
+    """
     return Style(
-        verbosity=int(rng.integers(3)) - 1,
-        format=1 if rng.random() < 0.35 else -1,
-        complexity=1 if rng.random() < 0.2 else -1,
-        aesthetic=1 if rng.random() < 0.12 else -1,
-        stance=1.0 if rng.random() < 0.7 else (-0.4, -1.0)[rng.integers(2)],
+        verbosity=0 if rng.random() < 0.85 else int(rng.integers(2)) * 2 - 1,
+        format=1 if rng.random() < 0.05 else -1,
+        complexity=1 if rng.random() < 0.03 else -1,
+        aesthetic=1 if rng.random() < 0.02 else -1,
+        stance=1.0 if rng.random() < 0.95 else (-0.4, -1.0)[rng.integers(2)],
         reading=int(rng.integers(2)) * 2 - 1,
         example=int(rng.random() < 0.2),
     )

@@ -25,14 +25,14 @@ AXES = ("verbosity", "format", "complexity", "aesthetic", "stance", "reading", "
 GROUP_SHARES = np.array([0.45, 0.33, 0.22])
 GROUP_TASTES = np.array(
     [
-        [-0.85, 0.85, -0.85, -0.75, 0.90, -0.85, 0.45, 2.0],
-        [0.95, -0.90, 1.05, 1.00, 0.65, 0.95, 0.45, 1.9],
-        [0.70, 0.60, -0.60, -0.85, -1.25, 0.60, 0.45, 2.2],
+        [-1.0, 1.0, -1.0, -0.9, 1.0, -1.0, 0.45, 2.2],
+        [1.1, -1.05, 1.15, 1.1, 0.7, 1.1, 0.45, 2.1],
+        [0.8, 0.7, -0.7, -1.0, -1.4, 0.7, 0.45, 2.4],
     ]
 )
 """[3, 8], columns as in `AXES`: brief and tidy; curious and wordy; careful."""
 TASTE_STD = np.array([0.38, 0.38, 0.38, 0.38, 0.38, 0.38, 0.20, 0.40])
-LABEL_NOISE_STD = 0.75
+LABEL_NOISE_STD = 0.6
 THRESHOLDS = np.array([-1.5, -0.5, 0.5, 1.5])
 
 SCORE_SCALE = 0.6

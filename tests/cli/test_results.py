@@ -1,0 +1,39 @@
+"""results.json: strict JSON, written in one piece."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distreward.cli.results import prepare_output_dir, write_results, write_text
+from distreward.errors import InputError
+
+
+def test_undefined_numbers_are_null_and_arrays_lists(tmp_path):
+    values = {"metrics": {"value": float("nan"), "array": np.array([1.5]), "count": np.int64(3), "path": Path("a/b")}}
+    path = write_results(tmp_path, "evaluate", {"seed": 0}, {"name": "x", "rows": 1}, time.time() - 2, values)
+    text = path.read_text()
+    assert "NaN" not in text
+    found = json.loads(text)
+    assert found["metrics"] == {"value": None, "array": [1.5], "count": 3, "path": "a/b"}
+    assert {"command", "config", "data", "versions", "seconds"} <= set(found)
+    assert 2 <= found["seconds"] < 60
+    assert found["versions"]["torch"].startswith("2.")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "x.txt"
+    write_text(path, "old")
+    monkeypatch.setattr(Path, "write_text", lambda *args, **kwargs: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError):
+        write_text(path, "new")
+    monkeypatch.undo()
+    assert path.read_text() == "old"
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(InputError, match="--output_dir"):
+        prepare_output_dir(str(tmp_path / "taken"))

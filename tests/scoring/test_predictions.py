@@ -1,0 +1,138 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from distreward.metrics.divergence import diverging_probability
+from distreward.modeling import reward_head_entry
+from distreward.scoring.predictions import DEFAULT_ANNOTATORS, PairPredictions, output_columns, typical_annotators
+
+MEAN_A, MEAN_B = np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.5, 2.0])
+
+
+def scalar() -> PairPredictions:
+    return PairPredictions(MEAN_A, MEAN_B, reward_head_entry("scalar"))
+
+
+def mean_variance(**constants) -> PairPredictions:
+    std_a, std_b = np.array([0.4, 0.6, 0.6]), np.array([0.6, 0.8, 0.8])
+    return PairPredictions(MEAN_A, MEAN_B, reward_head_entry("mean_variance", **constants), std_a, std_b)
+
+
+def likert() -> PairPredictions:
+    probs_a = np.array([[0.3, 0.1, 0.2, 0.2, 0.2], [0, 0, 0, 0.5, 0.5]])
+    probs_b = np.array([[0.1, 0.2, 0.1, 0.1, 0.5], [0.2, 0, 0, 0.5, 0.3]])
+    mean_a, mean_b = probs_a @ np.arange(1, 6), probs_b @ np.arange(1, 6)
+    return PairPredictions(mean_a, mean_b, reward_head_entry("likert"), None, None, probs_a, probs_b)
+
+
+def swapped(p: PairPredictions) -> PairPredictions:
+    return PairPredictions(
+        p.mean_b, p.mean_a, p.reward_head, p.std_b, p.std_a, p.rating_probs_b, p.rating_probs_a
+    )  # fmt: skip
+
+
+def test_divergence_of_a_scalar_head_by_hand():
+    # -|3 - 1|, -|1 - 1.5|, -|2 - 2|
+    assert_allclose(scalar().divergence(), [-2, -0.5, 0])
+    assert_allclose(scalar().gap_divergence(), scalar().divergence())
+    assert_allclose(scalar().reward_gap, [2, -0.5, 0])
+
+
+def test_divergence_of_a_mean_variance_head_by_hand():
+    # lambda 0.5: -(2 - 0.5 * 1.0) = -1.5; -(0.5 - 0.5 * 1.4) = 0.2; -(0 - 0.7) = 0.7
+    assert_allclose(mean_variance(**{"lambda": 0.5}).divergence(), [-1.5, 0.2, 0.7])
+    # without a tuned lambda it is 1: -(2 - 1.0), -(0.5 - 1.4), 1.4
+    assert_allclose(mean_variance().divergence(), [-1, 0.9, 1.4])
+    assert_allclose(mean_variance().gap_divergence(), [-2, -0.5, 0])
+
+
+def test_divergence_of_a_likert_head_by_hand():
+    # (0.3 * 0.2 + 0.1 * 0.5) / 2 = 0.055; (0 * 0.5 + 0.2 * 0.3) / 2 = 0.03
+    assert_allclose(likert().divergence(), [0.055, 0.03])
+
+
+def test_level_probs_of_a_mean_variance_head_by_hand():
+    # third pair: gap 0, std sqrt(.36 + .64) = 1, logistic: .1824, .1951, .2449, .1951, .1824; then (p + .05) / 1.25
+    plain = np.array([0.1824, 0.1951, 0.2449, 0.1951, 0.1824])
+    probs = mean_variance().level_probs()
+    assert probs.shape == (3, 5) and probs.dtype == np.float64
+    assert_allclose(probs[2], (plain + 0.05) / 1.25, atol=1e-4)
+    assert_allclose(mean_variance(level_smoothing=0.0).level_probs()[2], plain, atol=1e-4)
+    # Phi: .0668, .2417, .3829, .2417, .0668
+    normal = mean_variance(cdf="normal", level_smoothing=0.0).level_probs()[2]
+    assert_allclose(normal, [0.0668, 0.2417, 0.3829, 0.2417, 0.0668], atol=1e-4)
+    # first pair, unsmoothed: P(A significantly) = 1 - logistic((1.5 - 2) / sqrt(.16 + .36))
+    first = mean_variance(level_smoothing=0.0).level_probs()[0, 4]
+    assert first == pytest.approx(stats.logistic.sf(-0.5 / math.sqrt(0.52)), rel=1e-5)
+
+
+def test_level_probs_of_a_likert_head_by_hand():
+    # second pair: A 4 or 5; B 1 (.2), 4 (.5), 5 (.3): differences 4 and 3: .2; 1: .25; 0: .25 + .15; -1: .15
+    assert_allclose(likert().level_probs()[1], [0, 0.15, 0.4, 0.25, 0.2])
+
+
+def test_a_scalar_head_has_no_probabilities():
+    assert scalar().level_probs() is None and scalar().diverging_probability() is None
+
+
+@pytest.mark.parametrize("make", [mean_variance, likert])
+def test_diverging_probability_reads_the_level_probs(make):
+    predictions = make()
+    for n in (2, 3, 7):
+        assert_allclose(predictions.diverging_probability(n), diverging_probability(predictions.level_probs(), n))
+    assert_allclose(predictions.diverging_probability(), predictions.diverging_probability(DEFAULT_ANNOTATORS))
+
+
+@pytest.mark.parametrize("make", [scalar, mean_variance, likert])
+def test_swapping_the_responses(make):
+    p, q = make(), swapped(make())
+    assert_allclose(q.reward_gap, -p.reward_gap)
+    assert_allclose(q.divergence(), p.divergence())
+    if make is not scalar:
+        assert_allclose(q.level_probs(), p.level_probs()[:, ::-1], atol=1e-7)
+        assert_allclose(q.diverging_probability(3), p.diverging_probability(3), atol=1e-6)
+        assert_allclose(p.level_probs().sum(1), 1, atol=1e-6)
+
+
+def test_columns_by_hand():
+    mean, std, logits = (
+        torch.tensor([1.5, -2.0]),
+        torch.tensor([0.5, 1.0]),
+        torch.tensor([[1.0, 2, 3, 4, 10]] * 2).log(),
+    )
+    nan = [math.nan] * 5
+    assert_allclose(output_columns(mean, None, None), [[1.5, math.nan, *nan], [-2, math.nan, *nan]])
+    assert_allclose(output_columns(mean, std, None), [[1.5, 0.5, *nan], [-2, 1, *nan]])
+    # ln(1, 2, 3, 4, 10) of 20 in all
+    full = output_columns(mean, std, logits)
+    assert_allclose(full[0], [1.5, 0.5, 0.05, 0.1, 0.15, 0.2, 0.5], rtol=1e-6)
+    assert full.dtype == torch.float32 and output_columns(mean.bfloat16(), std.bfloat16(), None).dtype == torch.float32
+
+
+@pytest.mark.parametrize("head", ["scalar", "mean_variance", "likert"])
+def test_columns_and_predictions_are_inverse(head):
+    generator = torch.Generator().manual_seed(0)
+    mean, std, logits = (torch.rand(*shape, generator=generator) for shape in [(8,), (8,), (8, 5)])
+    rows = output_columns(mean, None if head == "scalar" else std, logits if head == "likert" else None).numpy()
+    p = PairPredictions.from_columns(np.hstack([rows[:4], rows[4:]]), reward_head_entry(head))
+    assert_allclose(np.r_[p.mean_a, p.mean_b], mean.numpy())
+    if head == "scalar":
+        assert p.std_a is p.std_b is p.rating_probs_a is p.rating_probs_b is None
+    else:
+        assert_allclose(np.r_[p.std_a, p.std_b], std.numpy())
+    if head == "likert":
+        assert_allclose(np.vstack([p.rating_probs_a, p.rating_probs_b]), logits.softmax(-1).numpy(), rtol=1e-6)
+    elif head == "mean_variance":
+        assert p.rating_probs_a is p.rating_probs_b is None
+
+
+def test_typical_annotators_by_hand():
+    # 4, 3, 2 and a single one, which is left out: the median of 4, 3, 2 is 3
+    assert typical_annotators(np.array([[0, 0, 0, 2, 2], [1, 1, 1, 0, 0], [0, 0, 2, 0, 0], [0, 0, 0, 0, 1]])) == 3
+    # 2 and 5: 3.5, whole annotators only
+    assert typical_annotators(np.array([[0, 0, 0, 0, 2], [5, 0, 0, 0, 0]])) == 3
+    assert typical_annotators(np.array([[0, 0, 0, 0, 1]])) == typical_annotators(np.zeros((0, 5))) == DEFAULT_ANNOTATORS

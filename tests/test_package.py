@@ -1,0 +1,47 @@
+"""The package as a whole: public names, versions, import cost."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import distreward
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", distreward.__all__)
+def test_every_public_name_is_there_and_documented(name):
+    value = getattr(distreward, name)
+    assert isinstance(value, dict) or value.__doc__
+
+
+def test_unknown_names_raise_attribute_error():
+    with pytest.raises(AttributeError, match="nothing_here"):
+        _ = distreward.nothing_here
+
+
+def test_import_is_light():
+    code = "import sys, distreward; sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'datasets', 'numpy')))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_version_is_the_packages():
+    shown = subprocess.run([sys.executable, "-m", "distreward", "--version"], capture_output=True, text=True).stdout
+    assert shown.strip() == f"distreward {version('distreward')}"
+
+
+def test_readme_names_real_things():
+    """Files the README links to exist; options and objectives it shows are real."""
+    from distreward.cli.train import ESSENTIAL, TrainArguments
+    from distreward.trainers import OBJECTIVES
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / target).exists(), target
+    options = {*ESSENTIAL, *TrainArguments.__dataclass_fields__, "splits_file", "split", "input_file", "help_all", "help"}
+    assert set(re.findall(r"--([a-z_]+)", text)) <= options
+    assert all(f"`{name}`" in text for name in OBJECTIVES)

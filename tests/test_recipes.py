@@ -1,0 +1,58 @@
+"""Every recipe is parsed by the real parser, and the script really runs for two steps under the launcher."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_key_of_a_recipe_is_an_option(path, tmp_path):
+    from trl import ModelConfig
+
+    from distreward.cli.parsing import CommandParser
+    from distreward.cli.train import TrainArguments
+    from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
+
+    parser = CommandParser("train", (TrainArguments, DistributionalRewardConfig, ModelConfig), "")
+    arguments, *_ = parser.parse(["--config", str(path), "--output_dir", str(tmp_path)])
+    assert arguments.objective in OBJECTIVES
+    assert f"--config {path.relative_to(ROOT)}" in path.read_text(encoding="utf-8")  # the launch line it documents
+
+
+def test_there_is_a_recipe_per_objective():
+    from distreward.trainers import OBJECTIVES
+
+    assert {yaml.safe_load(path.read_text())["objective"] for path in RECIPES} == set(OBJECTIVES)
+
+
+def test_the_script_runs_under_accelerate_launch(base_model, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1", "--num_machines", "1"]
+    command += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+    command += [str(ROOT / "recipes" / "reward_modeling.py")]
+    command += ["--config", str(ROOT / "recipes" / "synthetic_mean_variance_kl.yaml")]
+    command += ["--model_name_or_path", str(base_model), "--output_dir", str(out), "--max_steps", "2"]
+    command += ["--dataset_name", str(write_pairs(tmp_path))]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "eval_preference_accuracy" in done.stdout
+    assert (out / "model.safetensors").is_file() and (out / "config.json").is_file()
+
+
+def write_pairs(folder: Path) -> Path:
+    import json
+
+    path = folder / "labels.jsonl"
+    row = {"response_a": "Red.", "response_b": "I cannot say.", "preferences": [2, -1, 0]}
+    path.write_text("".join(json.dumps({**row, "id": f"q{i}", "prompt": f"Colour {i}?"}) + "\n" for i in range(40)))
+    return path
+
+
+def test_the_script_is_short():
+    assert len((ROOT / "recipes" / "reward_modeling.py").read_text().splitlines()) < 60
