@@ -42,6 +42,14 @@ def test_readme_names_real_things():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (ROOT / target).exists(), target
-    options = {*ESSENTIAL, *TrainArguments.__dataclass_fields__, "splits_file", "split", "input_file", "help_all", "help"}
+    options = {
+        *ESSENTIAL,
+        *TrainArguments.__dataclass_fields__,
+        "splits_file",
+        "split",
+        "input_file",
+        "help_all",
+        "help",
+    }
     assert set(re.findall(r"--([a-z_]+)", text)) <= options
     assert all(f"`{name}`" in text for name in OBJECTIVES)

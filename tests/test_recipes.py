@@ -33,7 +33,16 @@ def test_there_is_a_recipe_per_objective():
 
 def test_the_script_runs_under_accelerate_launch(base_model, tmp_path):
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1", "--num_machines", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--cpu",
+        "--num_processes",
+        "1",
+        "--num_machines",
+        "1",
+    ]
     command += ["--mixed_precision", "no", "--dynamo_backend", "no"]
     command += [str(ROOT / "recipes" / "reward_modeling.py")]
     command += ["--config", str(ROOT / "recipes" / "synthetic_mean_variance_kl.yaml")]

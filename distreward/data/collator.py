@@ -13,6 +13,9 @@ from torch import Tensor
 
 from distreward.data.labels import LABEL_COLUMNS
 
+FEATURE_COLUMNS = ("chosen_features", "rejected_features")
+"""Pooled features of A and B, [H] each: what a frozen backbone makes of the texts."""
+
 
 @dataclass
 class PairCollator:
@@ -31,8 +34,22 @@ class PairCollator:
     pad_to_multiple_of: int | None = None
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Tensor]:
-        """Examples with `chosen_ids`, `rejected_ids` (and label columns) to `input_ids`, `attention_mask` [2B, T]."""
-        rows = [example[side] for side in ("chosen_ids", "rejected_ids") for example in examples]
+        """Examples to a batch, label columns included.
+
+        `chosen_ids`, `rejected_ids` become `input_ids`, `attention_mask` [2B, T]; where a frozen backbone's features are
+        there (`FEATURE_COLUMNS`), they become `pooled_features` [2B, H] in place of the tokens.
+        """
+        if FEATURE_COLUMNS[0] in examples[0]:
+            features = [example[side] for side in FEATURE_COLUMNS for example in examples]
+            batch = {"pooled_features": torch.tensor(features, dtype=torch.float32)}
+        else:
+            batch = self._pad([example[side] for side in ("chosen_ids", "rejected_ids") for example in examples])
+        for name in (*LABEL_COLUMNS, "margin"):
+            if examples[0].get(name) is not None:
+                batch[name] = torch.tensor([example[name] for example in examples], dtype=torch.float32)
+        return batch
+
+    def _pad(self, rows: list[list[int]]) -> dict[str, Tensor]:
         length = max(len(row) for row in rows)
         if self.pad_to_multiple_of:
             length = -(-length // self.pad_to_multiple_of) * self.pad_to_multiple_of
@@ -41,8 +58,4 @@ class PairCollator:
         for index, row in enumerate(rows):
             input_ids[index, : len(row)] = torch.as_tensor(row, dtype=torch.long)
             attention_mask[index, : len(row)] = 1
-        batch = {"input_ids": input_ids, "attention_mask": attention_mask}
-        for name in (*LABEL_COLUMNS, "margin"):
-            if examples[0].get(name) is not None:
-                batch[name] = torch.tensor([example[name] for example in examples], dtype=torch.float32)
-        return batch
+        return {"input_ids": input_ids, "attention_mask": attention_mask}

@@ -1,4 +1,4 @@
-"""`load_preferences`: the one entry for preference data, whatever its source; every row is checked before it is used.
+"""`load_preferences`: the one entry for preference data, whatever its source; every row is checked before use.
 
 A file is read row by row, in chunks, straight into memory: nothing comes from a cache that an edited file would leave
 stale. Errors name file, line and field. Nothing is dropped in silence: ignored columns and filtered rows are logged
@@ -33,7 +33,6 @@ FOREIGN_FILE_TYPES = (".json", ".json.gz", ".csv", ".tsv", ".txt", ".gz", ".zip"
 SPLIT_NAMES = ("train", "validation", "test")
 
 ROWS_PER_CHUNK = 2000
-
 logger = logging.getLogger("distreward")
 
 

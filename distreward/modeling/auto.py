@@ -23,6 +23,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from distreward.errors import InputError
+from distreward.modeling.features import outputs_from_features
 from distreward.modeling.heads import REWARD_HEADS, reward_head_entry
 from distreward.modeling.output import RewardOutput
 from distreward.modeling.pooling import last_token_index
@@ -54,6 +55,7 @@ class RewardModelMixin:
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         pooled_index: Tensor | None = None,
+        pooled_features: Tensor | None = None,
         **kwargs: Any,
     ) -> RewardOutput:
         """Rewards of B responses.
@@ -62,6 +64,7 @@ class RewardModelMixin:
             input_ids, attention_mask: [B, T] as for the backbone.
             pooled_index: int64 [R, 2] (row, column) of the last token of every response, for rows that hold several
                 responses; R takes the place of B. Decoders only. Default: each row's last attended token.
+            pooled_features: [B, H] features computed before (`modeling.features`), in place of the texts.
             kwargs: passed to the backbone.
 
         Returns:
@@ -69,8 +72,14 @@ class RewardModelMixin:
         """
         kwargs.pop("labels", None)
         kwargs.pop("return_dict", None)
-        if hasattr(self, "score"):
-            raw, backbone = self._decoder_outputs(input_ids, attention_mask, pooled_index, **kwargs)
+        backbone = None
+        if pooled_features is not None:
+            raw = outputs_from_features(self, pooled_features)
+        elif hasattr(self, "score"):
+            pooled, backbone = self.last_hidden(input_ids, attention_mask, pooled_index, **kwargs)
+            dtype = next(self.score.parameters()).dtype
+            with torch.autocast(device_type=pooled.device.type, enabled=False):  # the head stays in its own precision
+                raw = outputs_from_features(self, pooled.to(dtype))
         else:
             if pooled_index is not None:
                 raise ValueError("`pooled_index` needs a decoder backbone; an encoder pools one response per row.")
@@ -82,8 +91,8 @@ class RewardModelMixin:
         output.attentions = getattr(backbone, "attentions", None)
         return output
 
-    def _decoder_outputs(self, input_ids, attention_mask, pooled_index, **kwargs):
-        """[R, n_outputs] float32 outputs at the pooled positions only, and the backbone's output."""
+    def last_hidden(self, input_ids, attention_mask, pooled_index=None, **kwargs) -> tuple[Tensor, Any]:
+        """A decoder's hidden states at the pooled positions only, [R, H], and the backbone's output."""
         kwargs.setdefault("use_cache", False)  # packed rows are silently wrong with a cache, and rewards need none
         backbone = self.base_model(input_ids=input_ids, attention_mask=attention_mask, **kwargs)
         hidden = backbone[0]  # [B, T, H]
@@ -92,10 +101,7 @@ class RewardModelMixin:
             row = torch.arange(hidden.shape[0], device=hidden.device)
         else:
             row, column = pooled_index.unbind(-1)
-        pooled = hidden[row, column.to(hidden.device)]
-        dtype = next(self.score.parameters()).dtype
-        with torch.autocast(device_type=pooled.device.type, enabled=False):  # the head stays in its own precision
-            return self.score(pooled.to(dtype)).float(), backbone
+        return hidden[row, column.to(hidden.device)], backbone
 
     def save_pretrained(self, save_directory: str, **kwargs: Any) -> None:
         """Write a stock `*ForSequenceClassification` checkpoint, see `PreTrainedModel.save_pretrained`."""

@@ -6,19 +6,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from distreward.data.encoding import closing_length, encode_response, fit_to_length, require_chat_template
 from distreward.errors import InputError
-from distreward.modeling import AutoRewardModel
+from distreward.modeling import AutoRewardModel, RewardOutput
 from distreward.modeling.padding import ensure_pad_token
+from distreward.scoring.inference import BATCH_TOKENS, run_in_batches
 from distreward.scoring.predictions import PairPredictions, output_columns
 
 logger = logging.getLogger("distreward")
-
-BATCH_TOKENS = 8192
-"""Padded tokens per batch: about 30 responses of 256 tokens, which keeps two CPU cores and a small GPU busy."""
 
 
 class RewardScorer:
@@ -106,35 +103,24 @@ class RewardScorer:
             logger.warning(
                 "cut %d of %d responses to the %d tokens the model takes", n_cut, len(encoded), self.max_length
             )
-        scores = np.full((len(encoded), 7), np.nan)
-        with tqdm(total=len(encoded), desc="Scoring", unit="response", disable=not self.progress) as bar:
-            for rows in self._batches([len(ids) for ids in encoded]):
-                scores[rows] = self._forward([encoded[row] for row in rows])
-                bar.update(len(rows))
-        return scores
+        return run_in_batches(
+            encoded,
+            lambda **batch: self._columns(self.model(**batch)),
+            pad_token_id=self.tokenizer.pad_token_id,
+            device=self.model.device,
+            batch_tokens=self.batch_tokens,
+            progress="Scoring" if self.progress else None,
+        ).astype(np.float64)
+
+    @staticmethod
+    def _columns(output: RewardOutput) -> torch.Tensor:
+        return output_columns(output.mean, output.std, output.level_logits)
 
     def score_pairs(self, dataset: Any) -> PairPredictions:
         """Predictions for every pair of a data set in our schema (columns `prompt`, `response_a`, `response_b`)."""
         prompts = dataset["prompt"][:]
         both = self.score([*prompts, *prompts], [*dataset["response_a"][:], *dataset["response_b"][:]])
         return PairPredictions.from_columns(np.concatenate(np.split(both, 2), axis=1), dict(self.reward_head))
-
-    def _batches(self, lengths: list[int]) -> list[list[int]]:
-        """Row numbers, longest first (memory runs out at once or not at all), at most `batch_tokens` padded a batch."""
-        order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-        batches: list[list[int]] = []
-        for row in order:
-            if batches and lengths[batches[-1][0]] * (len(batches[-1]) + 1) <= self.batch_tokens:
-                batches[-1].append(row)
-            else:
-                batches.append([row])
-        return batches
-
-    @torch.inference_mode()
-    def _forward(self, rows: list[list[int]]) -> np.ndarray:
-        batch = self.tokenizer.pad({"input_ids": rows}, padding=True, padding_side="right", return_tensors="pt")
-        output = self.model(**{key: batch[key].to(self.model.device) for key in ("input_ids", "attention_mask")})
-        return output_columns(output.mean, output.std, output.level_logits).double().cpu().numpy()
 
 
 def number_of_positions(model: PreTrainedModel) -> int | None:

@@ -16,21 +16,28 @@ import torch
 from datasets import Dataset, IterableDataset
 from peft import PeftModel
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedModel, set_seed
+from transformers import AutoTokenizer
 from transformers.modeling_outputs import SequenceClassifierOutput
 from trl import RewardConfig, RewardTrainer
 
-from distreward.data.collator import PairCollator
+from distreward.data.collator import FEATURE_COLUMNS, PairCollator
 from distreward.data.encoding import require_chat_template, resolve_chat_template
 from distreward.data.labels import LABEL_COLUMNS
-from distreward.errors import InputError
 from distreward.losses import bradley_terry_loss
-from distreward.modeling import AutoRewardModel, RewardOutput
+from distreward.modeling import RewardOutput
 from distreward.modeling.auto import stock_form
 from distreward.modeling.padding import ensure_pad_token
 from distreward.trainers.config import DistributionalRewardConfig, schedule_evaluation
 from distreward.trainers.development import DevelopmentRecords
-from distreward.trainers.preparation import check_trl_data, encode_schema, is_schema, limit_length, require_rows
+from distreward.trainers.opening import freeze_for_features, open_model, record_objective
+from distreward.trainers.preparation import (
+    add_features,
+    check_trl_data,
+    encode_schema,
+    is_schema,
+    limit_length,
+    require_rows,
+)
 from distreward.trainers.resuming import saved_lambda
 from distreward.trainers.running import RunningPairMetrics
 from distreward.trainers.votes import one_vote_for_a, share_preferring_a
@@ -93,18 +100,19 @@ class DistributionalRewardTrainer(RewardTrainer):
         model_init_kwargs = args.model_init_kwargs
         revision = (model_init_kwargs or {}).get("revision")
         if isinstance(model, str):
-            model = self._open_model(model, args, quantization_config)
+            model = open_model(model, args, self.reward_head, quantization_config)
             quantization_config, args.model_init_kwargs = None, None  # used up; TRL would warn that it ignores them
         if processing_class is None:
             processing_class = AutoTokenizer.from_pretrained(
                 model.config._name_or_path, revision=revision, trust_remote_code=args.trust_remote_code
             )
-        self._record_objective(model, args)
+        record_objective(model, args, type(self).__name__, self.objective, self.reward_head)
         if args.pad_token is None:
             ensure_pad_token(processing_class, model)
         if data_collator is None:  # TRL sets `args.pad_token` on the tokenizer only later, and refuses unknown ones
             pad_token = args.pad_token or processing_class.pad_token
             data_collator = PairCollator(processing_class.convert_tokens_to_ids(pad_token), args.pad_to_multiple_of)
+        self._frozen_model = freeze_for_features(model, peft_config) if args.freeze_backbone else None
         self._running = {"train": RunningPairMetrics(), "eval": RunningPairMetrics()}
         self._records = DevelopmentRecords()
         self._tunes_lambda = False
@@ -138,35 +146,6 @@ class DistributionalRewardTrainer(RewardTrainer):
             schedule_evaluation(args, eval_dataset)
         return args
 
-    def _open_model(self, path: str, args: DistributionalRewardConfig, quantization_config: Any) -> PreTrainedModel:
-        """The reward model a string names, as TRL opens it: float32 unless said otherwise, seeded before the new head."""
-        kwargs = {"dtype": torch.float32, "trust_remote_code": args.trust_remote_code, **(args.model_init_kwargs or {})}
-        kwargs = {key: value for key, value in kwargs.items() if value is not None}
-        if isinstance(kwargs["dtype"], str) and kwargs["dtype"] != "auto":
-            kwargs["dtype"] = getattr(torch, kwargs["dtype"])
-        if quantization_config is not None:
-            kwargs["quantization_config"] = quantization_config
-        if args.distributed_state.distributed_type in ("MULTI_GPU", "DEEPSPEED"):
-            kwargs["device_map"] = None
-        set_seed(args.seed)
-        return AutoRewardModel.from_pretrained(path, reward_head=self.reward_head, **kwargs)
-
-    def _record_objective(self, model: PreTrainedModel, args: DistributionalRewardConfig) -> None:
-        """Write the objective and its constants into the model's `reward_head` entry; refuse a model with another head."""
-        entry = getattr(model.config, "reward_head", None)
-        found = entry["type"] if entry else "scalar"
-        if found != self.reward_head:
-            raise InputError(
-                f"{type(self).__name__} trains a {self.reward_head!r} head, but the model has a {found!r} one: pass the "
-                f"model's name as a string, or AutoRewardModel.from_pretrained(..., reward_head={self.reward_head!r})."
-            )
-        if entry is not None:
-            entry["objective"] = self.objective
-            if self.reward_head == "mean_variance":
-                entry["min_std"] = args.min_std
-            if self.objective == "mean_variance_kl":
-                entry.update(cdf=args.cdf, level_smoothing=args.level_smoothing, eta=args.eta)
-
     # ------------------------------------------------------------------------------------------------------ data
 
     def _prepare_dataset(self, dataset, processing_class, args, dataset_name: str) -> Dataset | IterableDataset:
@@ -182,11 +161,16 @@ class DistributionalRewardTrainer(RewardTrainer):
             unlimited = copy.copy(args)
             unlimited.max_length = None  # TRL would drop long rows without a word
             dataset = super()._prepare_dataset(dataset, processing_class, unlimited, dataset_name)
-        return limit_length(dataset, processing_class, args.max_length, args.truncation, dataset_name, num_proc)
+        dataset = limit_length(dataset, processing_class, args.max_length, args.truncation, dataset_name, num_proc)
+        if self._frozen_model is not None:
+            progress = None if args.disable_tqdm else f"Features of the {dataset_name} pairs"
+            dataset = add_features(dataset, self._frozen_model, processing_class.pad_token_id, progress)
+        return dataset
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
-        self._signature_columns += [name for name in LABEL_COLUMNS if name not in self._signature_columns]
+        ours = (*LABEL_COLUMNS, *FEATURE_COLUMNS)
+        self._signature_columns += [name for name in ours if name not in self._signature_columns]
 
     # ------------------------------------------------------------------------------------------------------ loss
 
@@ -218,9 +202,11 @@ class DistributionalRewardTrainer(RewardTrainer):
     def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> Tensor | None:
         """Labels of all micro-batches of an optimiser step, over all processes; None where the collator gives none."""
         weights = [
-            sample["pair_weight"].sum() if "pair_weight" in sample else torch.tensor(len(sample["input_ids"]) / 2)
+            sample["pair_weight"].sum()
+            if "pair_weight" in sample
+            else torch.tensor(len(next(iter(sample.values()))) / 2)
             for sample in batch_samples
-            if "pair_weight" in sample or "input_ids" in sample
+            if {"pair_weight", "input_ids", "pooled_features"} & set(sample)
         ]
         if not weights:
             return None

@@ -17,6 +17,7 @@ class DistributionalRewardConfig(RewardConfig):
     """Arguments of `DistributionalRewardTrainer`; the help of each field is its documentation.
 
     > Labels: `label_aggregation`, `eta`, `cdf`, `level_smoothing`, `min_std`
+    > What is trained: `freeze_backbone`
     > Lengths: `truncation` (with TRL's `max_length`)
     > Evaluation and resuming: `eval_every_epochs`, `resume_from_checkpoint`
 
@@ -53,6 +54,13 @@ class DistributionalRewardConfig(RewardConfig):
     min_std: float = field(
         default=0.1,
         metadata={"help": "Mean-variance heads: added to every predicted standard deviation, for stability."},
+    )
+    freeze_backbone: bool = field(
+        default=False,
+        metadata={
+            "help": "Train only the reward head: the backbone runs once over every response, and epochs over its pooled "
+            "features take seconds. The checkpoint is the same as ever."
+        },
     )
     truncation: str = field(
         default="drop",

@@ -77,7 +77,14 @@ def score_file(objective, out, tmp_path, plain):
     ]
     source = tmp_path / "answers.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    arguments = ["--model_name_or_path", str(out), "--input_file", str(source), "--output_dir", str(tmp_path / "scored")]
+    arguments = [
+        "--model_name_or_path",
+        str(out),
+        "--input_file",
+        str(source),
+        "--output_dir",
+        str(tmp_path / "scored"),
+    ]
     assert main(["score", *arguments]) == 0
     first, second, third = [json.loads(line) for line in (tmp_path / "scored" / "scores.jsonl").open()]
     assert first["mine"] == 1
@@ -100,10 +107,21 @@ def score_file(objective, out, tmp_path, plain):
 
 
 def test_score_names_the_broken_line(base_model, tmp_path, capsys):
-    for row, said in [({"response": "x"}, "`prompt`"), ({"prompt": "x"}, "nothing to score"), ({"prompt": "x", "responses": []}, "`responses`")]:
+    for row, said in [
+        ({"response": "x"}, "`prompt`"),
+        ({"prompt": "x"}, "nothing to score"),
+        ({"prompt": "x", "responses": []}, "`responses`"),
+    ]:
         source = tmp_path / "answers.jsonl"
         source.write_text(json.dumps({"prompt": "a", "response": "b"}) + "\n" + json.dumps(row) + "\n")
-        arguments = ["--model_name_or_path", str(base_model), "--input_file", str(source), "--output_dir", str(tmp_path / "s")]
+        arguments = [
+            "--model_name_or_path",
+            str(base_model),
+            "--input_file",
+            str(source),
+            "--output_dir",
+            str(tmp_path / "s"),
+        ]
         assert main(["score", *arguments]) == 2
         error = capsys.readouterr().err
         assert "line 2" in error and said in error

@@ -55,19 +55,19 @@ class Topic(NamedTuple):
 
 TOPICS = {
     "fact": Topic(0.9, {"verbosity": 0.15}, {"aesthetic": -0.35}),
-    "arithmetic": Topic(0.9, {"verbosity": 0.8, "format": 0.2}, {"aesthetic": -0.35, "complexity": -0.25}),
-    "explain": Topic(1.3, {"verbosity": 0.5, "format": 0.3, "complexity": 1.0}, {"aesthetic": -0.2}),
-    "history": Topic(1.0, {"verbosity": 0.8, "complexity": 0.9, "format": 0.1}, {}),
+    "arithmetic": Topic(0.9, {"verbosity": 0.15, "format": 0.2}, {"aesthetic": -0.35, "complexity": -0.25}),
+    "explain": Topic(1.3, {"verbosity": 0.9, "format": 0.9, "complexity": 1.0, "aesthetic": 0.9}, {}),
+    "history": Topic(1.0, {"verbosity": 0.9, "complexity": 1.0, "format": 0.9}, {}),
     "ambiguous": Topic(1.0, {"reading": 1.0, "verbosity": 0.2}, {}),
-    "advice": Topic(1.2, {"verbosity": 0.95, "format": 0.7, "aesthetic": 0.6}, {}),
-    "compare": Topic(1.2, {"verbosity": 0.9, "format": 0.85}, {}),
-    "howto": Topic(1.2, {"verbosity": 0.2, "format": 1.0}, {"aesthetic": -0.3, "complexity": -0.3}),
-    "recipe": Topic(1.0, {"verbosity": 0.9, "format": 0.15, "aesthetic": 0.8}, {"format": 0.3}),
-    "poem": Topic(1.0, {"aesthetic": 1.0, "verbosity": 0.15}, {}),
+    "advice": Topic(1.2, {"verbosity": 0.9, "format": 0.9, "aesthetic": 0.9}, {}),
+    "compare": Topic(1.2, {"verbosity": 0.9, "format": 0.9}, {}),
+    "howto": Topic(1.2, {"verbosity": 0.9, "format": 0.9, "complexity": 1.0, "aesthetic": 0.9}, {}),
+    "recipe": Topic(1.0, {"verbosity": 0.9, "format": 0.9, "aesthetic": 0.9}, {}),
+    "poem": Topic(1.0, {"aesthetic": 1.0, "verbosity": 0.9}, {}),
     "message": Topic(0.9, {"reading": 0.9, "verbosity": 0.25}, {}),
     "roleplay": Topic(1.0, {"reading": 1.0, "verbosity": 0.3}, {}),
     "borderline": Topic(1.1, {"stance": 1.0, "verbosity": 0.15}, {}),
-    "prediction": Topic(1.0, {"stance": 0.8, "verbosity": 0.3, "format": 0.2}, {}),
+    "prediction": Topic(1.0, {"stance": 1.0, "verbosity": 0.3, "format": 0.2}, {}),
 }
 
 
