@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset
-from transformers import AutoTokenizer, ProgressCallback
+from transformers import AutoTokenizer, PrinterCallback, ProgressCallback
 from transformers.utils import logging as transformers_logging
 
 from distreward.analysis.plots import plot_gaps_by_category, plot_true_divergence
@@ -48,9 +48,9 @@ class DemoArguments:
         default="distreward-demo", metadata={"help": "Where results.json, the figures and the checkpoints go."}
     )
     seed: int = field(default=0, metadata={"help": "Seed of the data, the heads and the order of training."})
-    train_pairs: int = field(default=4000, metadata={"help": "Training pairs."})
-    num_train_epochs: float = field(default=20.0, metadata={"help": "Passes over the training pairs' features."})
-    learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate."})
+    train_pairs: int = field(default=5000, metadata={"help": "Training pairs."})
+    num_train_epochs: float = field(default=22.0, metadata={"help": "Passes over the training pairs' features."})
+    learning_rate: float = field(default=4e-3, metadata={"help": "Peak learning rate."})
     n_bootstrap: int = field(default=1000, metadata={"help": "Bootstrap draws behind the intervals."})
 
 
@@ -111,11 +111,13 @@ def train_and_predict(
     config = DistributionalRewardConfig(
         str(output_dir),
         freeze_backbone=True,
+        feature_cache_dir=str(output_dir.parent / "features"),  # the three models share the backbone
         learning_rate=arguments.learning_rate,
         num_train_epochs=arguments.num_train_epochs,
         per_device_train_batch_size=64,
         per_device_eval_batch_size=64,
         weight_decay=0.05,
+        disable_dropout=False,  # a head on frozen features is what dropout was made for
         warmup_steps=0.1,
         lr_scheduler_type="cosine",
         max_length=192,
@@ -132,6 +134,7 @@ def train_and_predict(
         model_path, args=config, train_dataset=splits["train"], eval_dataset=splits["validation"]
     )
     trainer.remove_callback(ProgressCallback)
+    trainer.remove_callback(PrinterCallback)
     trainer.add_callback(NamedProgress(objective))
     trainer.train()
     trainer.evaluate()  # tunes lambda on the development pairs

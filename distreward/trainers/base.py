@@ -29,9 +29,9 @@ from distreward.modeling.auto import stock_form
 from distreward.modeling.padding import ensure_pad_token
 from distreward.trainers.config import DistributionalRewardConfig, schedule_evaluation
 from distreward.trainers.development import DevelopmentRecords
+from distreward.trainers.frozen import add_features
 from distreward.trainers.opening import freeze_for_features, open_model, record_objective
 from distreward.trainers.preparation import (
-    add_features,
     check_trl_data,
     encode_schema,
     is_schema,
@@ -164,7 +164,8 @@ class DistributionalRewardTrainer(RewardTrainer):
         dataset = limit_length(dataset, processing_class, args.max_length, args.truncation, dataset_name, num_proc)
         if self._frozen_model is not None:
             progress = None if args.disable_tqdm else f"Features of the {dataset_name} pairs"
-            dataset = add_features(dataset, self._frozen_model, processing_class.pad_token_id, progress)
+            pad_token_id = processing_class.pad_token_id
+            dataset = add_features(dataset, self._frozen_model, pad_token_id, args.feature_cache_dir, progress)
         return dataset
 
     def _set_signature_columns_if_needed(self) -> None:

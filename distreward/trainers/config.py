@@ -17,7 +17,7 @@ class DistributionalRewardConfig(RewardConfig):
     """Arguments of `DistributionalRewardTrainer`; the help of each field is its documentation.
 
     > Labels: `label_aggregation`, `eta`, `cdf`, `level_smoothing`, `min_std`
-    > What is trained: `freeze_backbone`
+    > What is trained: `freeze_backbone`, `feature_cache_dir`
     > Lengths: `truncation` (with TRL's `max_length`)
     > Evaluation and resuming: `eval_every_epochs`, `resume_from_checkpoint`
 
@@ -60,6 +60,13 @@ class DistributionalRewardConfig(RewardConfig):
         metadata={
             "help": "Train only the reward head: the backbone runs once over every response, and epochs over its pooled "
             "features take seconds. The checkpoint is the same as ever."
+        },
+    )
+    feature_cache_dir: str | None = field(
+        default=None,
+        metadata={
+            "help": "freeze_backbone only: keep the pooled features in this folder, under a key made of the backbone's "
+            "weights and the tokens, and take them from there next time."
         },
     )
     truncation: str = field(

@@ -1,15 +1,11 @@
 """From a data set of pairs to encoded rows with label columns; every row that leaves is counted and named in the log."""
 
 import logging
-from functools import partial
 from typing import Any
 
-import numpy as np
 from datasets import Dataset, Features, IterableDataset, Sequence, Value
-from transformers import PreTrainedModel
 from trl.data_utils import is_conversational
 
-from distreward.data.collator import FEATURE_COLUMNS
 from distreward.data.encoding import (
     closing_length,
     common_prefix_length,
@@ -21,8 +17,6 @@ from distreward.data.labels import LABEL_COLUMNS, label_columns
 from distreward.data.loading import drop_rows
 from distreward.errors import InputError
 from distreward.levels import N_LEVELS, N_RATINGS
-from distreward.modeling.features import pooled_features
-from distreward.scoring.inference import run_in_batches
 
 logger = logging.getLogger("distreward")
 
@@ -174,24 +168,3 @@ def limit_length(
         logger.warning("cut %d of %d %s pairs to %d tokens (%s)", n_cut, len(fits), name, max_length, truncation)
     reason = f"longer than max_length={max_length} tokens in the {name} set (see --truncation)"
     return drop_rows(shortened.remove_columns("cut"), fits, reason)
-
-
-def add_features(dataset: Dataset, model: PreTrainedModel, pad_token_id: int, progress: str | None) -> Dataset:
-    """Run a frozen backbone once over both responses of every encoded pair; adds `FEATURE_COLUMNS`, [H] float32 each.
-
-    Raises:
-        InputError: a stream, over which a single pass cannot run ahead of training.
-    """
-    if isinstance(dataset, IterableDataset):
-        raise InputError("freeze_backbone needs a data set with a length, not a stream; load it without streaming.")
-    if FEATURE_COLUMNS[0] in dataset.column_names:
-        return dataset
-    rows = [*dataset["chosen_ids"][:], *dataset["rejected_ids"][:]]
-    model.eval()
-    features = run_in_batches(
-        rows, partial(pooled_features, model), pad_token_id, device=model.device, progress=progress
-    )
-    feature = Sequence(Value("float32"), length=features.shape[1])
-    for name, side in zip(FEATURE_COLUMNS, np.split(features, 2), strict=True):
-        dataset = dataset.add_column(name, list(side), feature=feature)
-    return dataset

@@ -41,7 +41,7 @@ N_ANNOTATORS = (3, 4, 5)
 POOL_SIZES = (27, 20, 13)
 """Ids per group; 60 in all."""
 
-PAIR_KINDS = {"paraphrase": 0.25, "taste": 0.43, "minor": 0.12, "error": 0.12, "both": 0.08}
+PAIR_KINDS = {"paraphrase": 0.26, "taste": 0.40, "minor": 0.12, "error": 0.13, "both": 0.09}
 """What the two responses differ in: nothing; an axis of taste; something small; a major flaw; taste and a flaw."""
 
 MINOR_FLAWS = ("typos", "vague", "rude")
@@ -55,7 +55,7 @@ SECOND_AXIS_SHARE = 0.2
 MILD_SALIENCE = 0.3
 """An axis up to this salience counts as something small."""
 
-WISH_SHARE = 0.15
+WISH_SHARE = 0.06
 """Share of the prompts with a wish, in the families that know wishes."""
 
 
@@ -183,7 +183,7 @@ def _draw_prompt(split: str, rng: np.random.Generator) -> Prompt:
 def _draw_styles(prompt: Prompt, salience: np.ndarray, rng: np.random.Generator) -> tuple[Style, Style]:
     """Two styles that differ in what one of `PAIR_KINDS` says; already settled (`synthetic_text.settle`)."""
     kind = list(PAIR_KINDS)[rng.choice(len(PAIR_KINDS), p=list(PAIR_KINDS.values()))]
-    if kind == "paraphrase" and prompt.wish is None and BOTH_ENDS_DIVIDE & set(FAMILIES[prompt.family].axes):
+    if kind in ("paraphrase", "minor") and prompt.wish is None and BOTH_ENDS_DIVIDE & set(FAMILIES[prompt.family].axes):
         kind = "taste"
     axes = [axis for axis in FAMILIES[prompt.family].axes if axis != "example"]
     weight = np.array([salience[AXES.index(axis)] for axis in axes])

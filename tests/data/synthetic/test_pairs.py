@@ -1,5 +1,4 @@
 import json
-import time
 from collections import defaultdict
 
 import numpy as np
@@ -55,19 +54,19 @@ def pair_with(difference, salience=None, fit=None):
 
 
 def test_a_pair_without_difference_is_noise_only():
-    # d ~ N(0, 0.75^2): tie = P(|d| < 0.5) = 2 Phi(0.6667) - 1 = 0.49501; beyond 1.5 is 2 std: Phi(-2) = 0.02275
+    # d ~ N(0, 0.6^2): tie = P(|d| < 0.5) = 2 Phi(0.8333) - 1 = 0.59535; beyond 1.5 is 2.5 std: Phi(-2.5) = 0.00621
     probs = closed_form_level_probs(pair_with({}))
-    assert LABEL_NOISE_STD == 0.75
-    np.testing.assert_allclose(probs, [0.02275, 0.22974, 0.49501, 0.22974, 0.02275], atol=1e-5)
+    assert LABEL_NOISE_STD == 0.6
+    np.testing.assert_allclose(probs, [0.00621, 0.19612, 0.59535, 0.19612, 0.00621], atol=1e-5)
 
 
 def test_closed_form_by_hand_for_one_axis():
-    # verbosity differs by 2: group means 2 * (-0.85, 0.95, 0.70), variance (0.38 * 2)^2 + 0.75^2 = 1.1401, std 1.06775
-    # P(d > 1.5) = 0.45 Phi(-3.2/s) + 0.33 Phi(0.4/s) + 0.22 Phi(-0.1/s)
-    #            = 0.45 * 0.00136 + 0.33 * 0.64605 + 0.22 * 0.46269 = 0.31560
-    assert (GROUP_TASTES[:, 0].tolist(), TASTE_STD[0]) == ([-0.85, 0.95, 0.70], 0.38)
+    # verbosity differs by 2: group means 2 * (-1.0, 1.1, 0.8), variance (0.38 * 2)^2 + 0.6^2 = 0.9376, std 0.96830
+    # P(d > 1.5) = 0.45 Phi(-3.5/s) + 0.33 Phi(0.7/s) + 0.22 Phi(0.1/s)
+    #            = 0.45 * 0.00015 + 0.33 * 0.76513 + 0.22 * 0.54113 = 0.37161
+    assert (GROUP_TASTES[:, 0].tolist(), TASTE_STD[0]) == ([-1.0, 1.1, 0.8], 0.38)
     probs = closed_form_level_probs(pair_with({"verbosity": 2.0}))
-    np.testing.assert_allclose(probs[4], 0.31560, atol=2e-5)
+    np.testing.assert_allclose(probs[4], 0.37161, atol=2e-5)
 
 
 def test_swapping_the_responses_mirrors_the_levels():
@@ -91,8 +90,8 @@ def test_closed_form_is_the_distribution_of_the_drawn_labels(seed):
 
 def test_scores_follow_the_same_utilities():
     labels = draw_labels(pair_with({"correctness": 1.0}), 20_000, rng())
-    # A is better by about 2 for everybody, and 0.6 points of score go with one unit of utility: 1.2 points.
-    assert np.mean(labels["scores_a"] - labels["scores_b"]) == pytest.approx(1.2, abs=0.1)
+    # A is better by 0.45 * 2.2 + 0.33 * 2.1 + 0.22 * 2.4 = 2.21, and 0.6 points of score go with one unit: 1.33 points.
+    assert np.mean(labels["scores_a"] - labels["scores_b"]) == pytest.approx(1.33, abs=0.1)
     same = draw_labels(pair_with({"verbosity": 2.0}), 20_000, rng())
     assert np.corrcoef(same["levels"], same["scores_a"] - same["scores_b"])[0, 1] > 0.7
     assert set(np.unique(same["scores_a"])) <= {1.0, 2.0, 3.0, 4.0, 5.0}
@@ -154,11 +153,13 @@ def test_rows_are_the_same_on_every_machine():
         "I need a simple recipe for pancakes. I would like to have it some time this afternoon."
     )
     assert row["response_b"] == (
-        "Mix flour, milk and eggs to a thin batter, and fry it in butter until both sides are golden. Hope that helps."
+        "Glad to help. Mix flour, milk and eggs to a thin batter, and fry it in butter until both sides are golden. "
+        "First, whisk two eggs with the milk. After that, stir in the flour. Next, let the batter rest. Finally, heat the "
+        "butter. Take your time, and do one thing after the other."
     )
-    assert row["preferences"] == [0, 0, -1]
-    assert row["scores_a"] == [4.0, 3.0, 3.0]
-    assert row["annotator_ids"] == ["annotator-57", "annotator-45", "annotator-59"]
+    assert row["preferences"] == [0, 1, 0, 1]
+    assert row["scores_b"] == [2.0, 3.0, 3.0, 4.0]
+    assert row["annotator_ids"] == ["annotator-23", "annotator-43", "annotator-24", "annotator-35"]
 
 
 def test_splits_share_no_prompt_whatever_the_seed():
@@ -180,8 +181,8 @@ def test_mistakes_are_named_in_one_line(arguments, field):
 def test_shares_of_the_agreement_categories(train):
     shares = {name: mask.mean() for name, mask in agreement_masks(level_counts(train["preferences"])).items()}
     assert 0.30 <= shares["diverging"] <= 0.40
-    assert 0.10 <= shares["diverging_substantial"] <= 0.20
-    assert 0.20 <= shares["high_agreement_preference"] <= 0.36
+    assert 0.15 <= shares["diverging_substantial"] <= 0.26
+    assert 0.30 <= shares["high_agreement_preference"] <= 0.45
     assert 0.10 <= shares["high_agreement_tie"] <= 0.20
 
 
@@ -240,12 +241,3 @@ def test_every_cause_occurs(train):
     causes = {json.loads(meta)["cause"] for meta in train["meta"]}
     assert {"none", "verbosity", "format", "complexity", "aesthetic_taste", "task_underspecification"} <= causes
     assert {"comply_vs_refuse", "capabilities"} <= causes
-
-
-def test_the_default_set_is_built_fast():
-    best = np.inf
-    for _ in range(2):  # the better of two: the machine may be busy
-        started = time.process_time()
-        synthetic_preferences()
-        best = min(best, time.process_time() - started)
-    assert best < 3
