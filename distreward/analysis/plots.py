@@ -62,7 +62,9 @@ def plot_gaps_by_category(gaps: Mapping[str, np.ndarray], masks: Mapping[str, np
         axis.set_title(name)
         axis.set_xlabel("|reward gap|, rank within the model")
     axes[0][0].set_ylabel("% of the category's pairs")
-    axes[0][-1].legend(fontsize=8, frameon=False, loc="upper center")
+    figure.legend(
+        *axes[0][0].get_legend_handles_labels(), frameon=False, ncol=3, loc="lower center", bbox_to_anchor=(0.5, -0.12)
+    )
     return _save(figure, path)
 
 

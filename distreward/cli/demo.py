@@ -49,6 +49,8 @@ class DemoArguments:
     )
     seed: int = field(default=0, metadata={"help": "Seed of the data, the heads and the order of training."})
     train_pairs: int = field(default=5000, metadata={"help": "Training pairs."})
+    validation_pairs: int = field(default=300, metadata={"help": "Development pairs, on which lambda is tuned."})
+    test_pairs: int = field(default=600, metadata={"help": "Held-out pairs the models are compared on."})
     num_train_epochs: float = field(default=22.0, metadata={"help": "Passes over the training pairs' features."})
     learning_rate: float = field(default=4e-3, metadata={"help": "Peak learning rate."})
     n_bootstrap: int = field(default=1000, metadata={"help": "Bootstrap draws behind the intervals."})
@@ -63,17 +65,20 @@ def main(argv: Sequence[str]) -> int:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()  # a new head on an encoder is what we want, not a warning
     model_path = str(save_encoder(packaged, output_dir / "encoder"))
+    sizes = {
+        "train": arguments.train_pairs,
+        "validation": arguments.validation_pairs,
+        "test": arguments.test_pairs,
+    }
     splits = {
-        "train": load_preferences("synthetic", split="train", seed=arguments.seed, n_pairs=arguments.train_pairs),
-        "validation": load_preferences("synthetic", split="validation", seed=arguments.seed),
-        "test": load_preferences("synthetic", split="test", seed=arguments.seed),
+        name: load_preferences("synthetic", split=name, seed=arguments.seed, n_pairs=n) for name, n in sizes.items()
     }
     logger.info("synthetic pairs: %s", ", ".join(f"{split.num_rows} {name}" for name, split in splits.items()))
     predictions = {}
     for objective in DEMO_OBJECTIVES:
         predictions[objective] = train_and_predict(objective, arguments, model_path, splits, output_dir / objective)
     values = compare(predictions, splits["test"], arguments)
-    values["figures"] = [str(path) for path in draw(predictions, splits["test"], output_dir)]
+    values["figures"] = [path.name for path in draw(predictions, splits["test"], output_dir)]
 
     print_metrics(
         {name: model["metrics"] | model for name, model in values["models"].items()},
@@ -84,7 +89,8 @@ def main(argv: Sequence[str]) -> int:
         print(f"{name}: Diverging-ID AUROC {difference}, accuracy {estimate_text(comparison['accuracy_difference'])}")
     data = {name: describe("synthetic", split) for name, split in splits.items()}
     path = write_results(output_dir, "demo", asdict(arguments), data, started, values)
-    print(f"all numbers: {path}\nfigures: {', '.join(values['figures'])}\ncheckpoints: {output_dir}/<objective>")
+    figures = ", ".join(str(output_dir / name) for name in values["figures"])
+    print(f"all numbers: {path}\nfigures: {figures}\ncheckpoints: {output_dir}/<objective>")
     return 0
 
 

@@ -86,13 +86,18 @@ def read_rows(path: Path) -> Iterator[tuple[dict[str, Any], list[dict], list[str
             raise InputError(f"{where}, field `prompt`: missing; wanted a text or a list of messages.")
         prompt = check_prompt(row["prompt"], where)
         if "response_a" in row and "response_b" in row:
-            responses = [check_text(row[name], name, where) for name in ("response_a", "response_b")]
+            responses = [
+                check_text(row[name], name, where, blank_allowed=True) for name in ("response_a", "response_b")
+            ]
         elif "responses" in row:
             if not isinstance(row["responses"], list) or not row["responses"]:
                 raise InputError(f"{where}, field `responses`: wanted a list of one or more texts.")
-            responses = [check_text(text, f"responses[{index}]", where) for index, text in enumerate(row["responses"])]
+            responses = [
+                check_text(text, f"responses[{index}]", where, blank_allowed=True)
+                for index, text in enumerate(row["responses"])
+            ]
         elif "response" in row:
-            responses = [check_text(row["response"], "response", where)]
+            responses = [check_text(row["response"], "response", where, blank_allowed=True)]
         else:
             raise InputError(
                 f"{where}: nothing to score; wanted `response`, `responses`, or `response_a` and `response_b`."

@@ -4,7 +4,7 @@
 |---|---|---|---|
 | `id` | text (an integer is taken as text) | yes, unless the caller passes a default | the default |
 | `prompt` | list of `{"role", "content"}`, last role `user`; a plain text is one user message | yes | |
-| `response_a`, `response_b` | text, not blank | yes | |
+| `response_a`, `response_b` | text; may be blank: a model that answered nothing was judged too | yes | |
 | `preferences` | list of levels -2..2, one per annotator, positive = A preferred | yes, may be empty beside scores | |
 | `scores_a`, `scores_b` | list of numbers 1..5, aligned with `preferences` unless that is empty | no | `[]` |
 | `annotator_ids` | list of text, aligned with `preferences` | no | `[]` |
@@ -101,8 +101,8 @@ def check_row(row: dict[str, Any], where: str, default_id: str | None = None) ->
     checked = {
         "id": check_id(row, where, default_id),
         "prompt": check_prompt(row["prompt"], where),
-        "response_a": check_text(row["response_a"], "response_a", where),
-        "response_b": check_text(row["response_b"], "response_b", where),
+        "response_a": check_text(row["response_a"], "response_a", where, blank_allowed=True),
+        "response_b": check_text(row["response_b"], "response_b", where, blank_allowed=True),
         "preferences": _check_levels(row["preferences"], where),
         "scores_a": _check_scores(row.get("scores_a"), "scores_a", where),
         "scores_b": _check_scores(row.get("scores_b"), "scores_b", where),

@@ -34,7 +34,7 @@ def mean_pooling_encoder(path: str, n_layers: int) -> BertModel:
         raise InputError(f"{path}: wanted a BERT checkpoint with at least {n_layers} layers to build mean pooling on.")
     config.num_hidden_layers = n_layers
     model = AutoModel.from_pretrained(path, config=config)
-    averaging = type(model.encoder.layer[0])(config)
+    averaging = type(model.encoder.layer[0])(model.config)  # the model's own copy knows which attention it runs
     with torch.no_grad():
         for module in (averaging.attention.self.query, averaging.attention.self.key, averaging.output.dense):
             module.weight.zero_()  # equal attention to every real token; no feed-forward

@@ -22,6 +22,10 @@ DEFAULT_ANNOTATORS = 4
 """Annotators assumed by `diverging_probability` where no data set says: MultiPref has four per pair."""
 
 
+N_COLUMNS = 2 + len(RATINGS)
+"""Numbers per response (`output_columns`): mean, std, five rating probabilities."""
+
+
 @dataclass
 class PairPredictions:
     """Predictions for N pairs.
@@ -104,7 +108,7 @@ def output_columns(mean: torch.Tensor, std: torch.Tensor | None, level_logits: t
 
     A fixed width is what several processes can gather and a file can hold whatever the head.
     """
-    columns = mean.new_full((len(mean), 2 + len(RATINGS)), float("nan"), dtype=torch.float32)
+    columns = mean.new_full((len(mean), N_COLUMNS), float("nan"), dtype=torch.float32)
     columns[:, 0] = mean
     if std is not None:
         columns[:, 1] = std

@@ -13,7 +13,7 @@ from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel, RewardOutput
 from distreward.modeling.padding import ensure_pad_token
 from distreward.scoring.inference import BATCH_TOKENS, run_in_batches
-from distreward.scoring.predictions import PairPredictions, output_columns
+from distreward.scoring.predictions import N_COLUMNS, PairPredictions, output_columns
 
 logger = logging.getLogger("distreward")
 
@@ -103,6 +103,8 @@ class RewardScorer:
             logger.warning(
                 "cut %d of %d responses to the %d tokens the model takes", n_cut, len(encoded), self.max_length
             )
+        if not encoded:
+            return np.empty((0, N_COLUMNS))
         return run_in_batches(
             encoded,
             lambda **batch: self._columns(self.model(**batch)),

@@ -64,7 +64,7 @@ BROKEN_ROWS = {
     "score 0": ({"scores_a": [0, 3]}, "scores_a"),
     "empty prompt": ({"prompt": " "}, "prompt"),
     "unequal lists": ({"scores_a": [5]}, "scores_a"),
-    "no response": ({"response_a": ""}, "response_a"),
+    "no response": ({"response_a": 3}, "response_a"),
 }
 
 

@@ -63,17 +63,6 @@ def test_batch_size_and_neighbours_change_nothing(make_scorer, backbone, batch_t
     assert_allclose(scorer.score(PROMPTS[1:2], RESPONSES[1:2])[:, :2], scores[1:2], atol=1e-5)
 
 
-def test_batches_hold_every_row_once_and_stay_below_the_limit(make_scorer):
-    scorer = make_scorer(batch_tokens=50)
-    lengths = [10, 60, 3, 25, 25, 7, 7, 1, 49]
-    batches = scorer._batches(lengths)
-    assert sorted(row for rows in batches for row in rows) == list(range(9))
-    assert batches[0] == [1]  # longer than the limit: alone, and first
-    assert all(len(rows) * max(lengths[row] for row in rows) <= 50 for rows in batches[1:])
-    longest = [max(lengths[row] for row in rows) for rows in batches]
-    assert longest == sorted(longest, reverse=True)
-
-
 def test_nothing_to_score(make_scorer):
     assert make_scorer().score([], []).shape == (0, 7)
     with pytest.raises(ValueError):
