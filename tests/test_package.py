@@ -1,5 +1,6 @@
 """The package as a whole: public names, versions, import cost."""
 
+import json
 import re
 import subprocess
 import sys
@@ -53,3 +54,18 @@ def test_readme_names_real_things():
     }
     assert set(re.findall(r"--([a-z_]+)", text)) <= options
     assert all(f"`{name}`" in text for name in OBJECTIVES)
+
+
+def test_readme_numbers_come_from_the_committed_results():
+    from distreward.cli.tables import estimate_text, lookup
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    results = json.loads((ROOT / "results" / "demo" / "results.json").read_text(encoding="utf-8"))
+    for model in results["models"].values():
+        for path in (
+            ("metrics", "preference_accuracy"),
+            ("metrics", "diverging_id_auroc"),
+            ("spearman_true_divergence",),
+        ):
+            assert estimate_text(lookup(model, path)) in text
+    assert f"AUROC of {results['oracle']['diverging_id_auroc']['value']:.2f}" in text

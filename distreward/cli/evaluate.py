@@ -103,7 +103,9 @@ def main(argv: Sequence[str]) -> int:
     metrics = evaluate_predictions(predictions, counts, groups, arguments.n_bootstrap, arguments.seed)
     categories = {name: int(mask.sum()) for name, mask in agreement_masks(counts).items()}
 
-    print_metrics({arguments.model_name_or_path: metrics}, f"{dataset.num_rows} pairs, {len(set(groups))} prompts")
+    print_metrics(
+        {Path(arguments.model_name_or_path).name: metrics}, f"{dataset.num_rows} pairs, {len(set(groups))} prompts"
+    )
     values = {"metrics": metrics, "reward_head": scorer.reward_head, "categories": categories}
     data = describe(arguments.dataset_name, dataset)
     path = write_results(output_dir, "evaluate", arguments, data, started, values)

@@ -75,7 +75,10 @@ def versions() -> dict[str, str]:
 
 
 def _plain(value: Any) -> Any:
-    """JSON's own types: undefined floats become None, arrays lists, paths and enums strings."""
+    """JSON's own types: undefined floats become None, arrays lists, enums strings; of absolute paths only the name stays.
+
+    Results are published; where somebody's files lie is nobody's business.
+    """
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
@@ -84,6 +87,7 @@ def _plain(value: Any) -> Any:
         return _plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, (bool, int)):
         return value
-    return str(value)
+    text = str(value)
+    return Path(text).name if text.startswith(("/", "~")) else text

@@ -53,4 +53,4 @@ def print_metrics(models: dict[str, dict[str, Any]], title: str) -> None:
         found = [lookup(metrics, path) for metrics in models.values()]
         if any(found):
             table.add_row(label, *(estimate_text(value) for value in found))
-    Console(width=max(80, 42 + 24 * len(models))).print(table)
+    Console(width=44 + sum(max(24, len(name) + 2) for name in models)).print(table)

@@ -34,7 +34,7 @@ On several GPUs: accelerate launch -m distreward train ...
 ESSENTIAL = (
     "model_name_or_path", "output_dir", "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size",
     "gradient_accumulation_steps", "gradient_checkpointing", "bf16", "max_length", "truncation", "chat_template_path",
-    "label_aggregation", "eta", "cdf", "eval_every_epochs", "metric_for_best_model", "resume_from_checkpoint", "seed",
+    "freeze_backbone", "label_aggregation", "eta", "cdf", "eval_every_epochs", "metric_for_best_model", "resume_from_checkpoint", "seed",
     "use_peft", "lora_r", "load_in_8bit", "load_in_4bit", "dtype", "report_to",
 )  # fmt: skip
 

@@ -37,3 +37,12 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(InputError, match="--output_dir"):
         prepare_output_dir(str(tmp_path / "taken"))
+
+
+def test_of_absolute_paths_only_the_name_is_written(tmp_path):
+    config = {"dataset_name": "/home/ann/secret/labels.jsonl", "model": "org/model", "output_dir": Path("/x/y/out")}
+    text = write_results(tmp_path, "train", config, {"name": "~/labels.jsonl"}, time.time(), {}).read_text()
+    found = json.loads(text)
+    assert found["config"] == {"dataset_name": "labels.jsonl", "model": "org/model", "output_dir": "out"}
+    assert found["data"]["name"] == "labels.jsonl"
+    assert "/home" not in text
