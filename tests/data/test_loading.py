@@ -195,8 +195,8 @@ def test_broken_files_are_refused_on_one_line(tmp_path, name, content, message):
 
 
 def test_a_bad_row_and_a_damaged_end_of_a_parquet_file_are_named(tmp_path):
-    path = write(tmp_path / "x.parquet", [*ROWS, raw_row(5, response_a=" ")])
-    assert refused(path).startswith(f"{path}, row 6, field `response_a`: got ' ' (nothing but white space)")
+    path = write(tmp_path / "x.parquet", [*ROWS, raw_row(5, preferences=[3])])
+    assert refused(path).startswith(f"{path}, row 6, field `preferences`: got 3")
     path.write_bytes(path.read_bytes()[:-20])
     assert "cannot be read as parquet" in refused(path)
 
@@ -295,3 +295,9 @@ def test_the_fingerprint_follows_the_content(tmp_path):
         load_preferences(write(tmp_path / "x.jsonl", changed)),
     ]
     assert len({mark, *map(fingerprint, others)}) == 4
+
+
+def test_a_blank_response_is_data(tmp_path):
+    """A model that answered nothing was judged too; only a blank prompt is a mistake."""
+    path = write(tmp_path / "x.jsonl", [*ROWS, raw_row(5, response_a="")])
+    assert load_preferences(path)["response_a"][-1] == ""
