@@ -117,3 +117,9 @@ def pairs():
     from distreward.data.schema import features
 
     return Dataset.from_list([{**row, "margin": None} for row in make_pairs()], features=features())
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--write_docs", action="store_true", help="write the tables of the documentation that tests measure"
+    )

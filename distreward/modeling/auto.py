@@ -23,9 +23,11 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from distreward.errors import InputError
+from distreward.modeling.adapter_files import HUB_KWARGS, is_adapter, open_adapter
 from distreward.modeling.features import outputs_from_features
 from distreward.modeling.heads import REWARD_HEADS, reward_head_entry
 from distreward.modeling.output import RewardOutput
+from distreward.modeling.output_layer import head_names, keep_head_exact, record_spared, spare_missing
 from distreward.modeling.pooling import last_token_index
 
 logger = logging.getLogger("distreward")
@@ -44,6 +46,7 @@ class RewardModelMixin:
         # `config` may have been copied on the way; `self.config` is the one that counts from here on.
         self.config.reward_head = entry
         set_memory_form(self.config)
+        keep_head_exact(self)
 
     @property
     def reward_head(self) -> dict[str, Any]:
@@ -77,9 +80,7 @@ class RewardModelMixin:
             raw = outputs_from_features(self, pooled_features)
         elif hasattr(self, "score"):
             pooled, backbone = self.last_hidden(input_ids, attention_mask, pooled_index, **kwargs)
-            dtype = next(self.score.parameters()).dtype
-            with torch.autocast(device_type=pooled.device.type, enabled=False):  # the head stays in its own precision
-                raw = outputs_from_features(self, pooled.to(dtype))
+            raw = outputs_from_features(self, pooled)
         else:
             if pooled_index is not None:
                 raise ValueError("`pooled_index` needs a decoder backbone; an encoder pools one response per row.")
@@ -165,17 +166,21 @@ class AutoRewardModel:
 
         Args:
             pretrained_model_name_or_path: a checkpoint of ours, a stock 1-label reward model (opened as a `scalar`
-                head), or any base model (then `reward_head` is needed). A directory or a Hub id.
+                head), a PEFT adapter over either, or any base model (then `reward_head` is needed). A directory or a
+                Hub id.
             reward_head: `scalar`, `mean_variance` or `likert`. May be left out for reward model checkpoints.
             kwargs: everything `PreTrainedModel.from_pretrained` takes (`dtype`, `device_map`,
-                `quantization_config`, `attn_implementation`, `trust_remote_code`, `revision` ...).
+                `quantization_config`, `attn_implementation`, `trust_remote_code`, `revision` ...). An adapter's base
+                model is quantised as it was in training unless `quantization_config` says otherwise (None: not at all),
+                and `is_trainable=True` opens the adapter for more training.
 
         Returns:
-            A `PreTrainedModel` whose forward returns `RewardOutput`, with `config.num_labels == 1`.
+            A `PreTrainedModel` (for an adapter a `PeftModel` over one) whose forward returns `RewardOutput`, with
+            `config.num_labels == 1`.
 
         Raises:
-            InputError: no such model, a base model without `reward_head`, a head that is not the checkpoint's, or a
-                stock classifier with another number of outputs.
+            InputError: no such model, a base model without `reward_head`, a head that is not the checkpoint's, a stock
+                classifier with another number of outputs, or a reward model whose output layer was not saved.
         """
         path = str(pretrained_model_name_or_path)
         hub = {key: kwargs[key] for key in HUB_KWARGS if key in kwargs}
@@ -183,23 +188,34 @@ class AutoRewardModel:
         if config is None:
             if path.startswith((".", "/", "~")) and not Path(path).is_dir():
                 raise InputError(f"{path}: no such model directory; check the path.")
+            if is_adapter(path, **hub):
+                trainable = kwargs.pop("is_trainable", False)
+                return open_adapter(cls.from_pretrained, path, reward_head, trainable, **kwargs)
+            remote_code = {key: kwargs[key] for key in ("trust_remote_code",) if key in kwargs}
             try:
-                config = AutoConfig.from_pretrained(path, **hub)
+                config = AutoConfig.from_pretrained(path, **hub, **remote_code)
             except (OSError, ValueError) as error:
                 raise InputError(
                     f"{path}: cannot be opened as a model ({first_line(error)}); check the path."
                 ) from error
         if not kwargs.get("ignore_mismatched_sizes"):
             refuse_other_outputs(config, reward_head, path)
+        is_reward_model = reward_head is None or (bool(vars(config).get("reward_head")) and is_stock_classifier(config))
         config = with_reward_head(config, reward_head, path)
         model_class = reward_model_class(sequence_classification_class(config))
         try:
-            return model_class.from_pretrained(path, config=config, **kwargs)
+            model, found = model_class.from_pretrained(path, config=config, output_loading_info=True, **kwargs)
+            unquantizable = spare_missing(model, found["missing_keys"], kwargs.get("quantization_config"))
+            if unquantizable is not None:
+                kwargs["quantization_config"] = unquantizable
+                model, found = model_class.from_pretrained(path, config=config, output_loading_info=True, **kwargs)
         except OSError as error:
             raise InputError(f"{path}: its weights cannot be opened ({first_line(error)}); check the path.") from error
-
-
-HUB_KWARGS = ("revision", "trust_remote_code", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
+        record_spared(model)
+        model.missing_weights = sorted(found["missing_keys"])
+        if is_reward_model:
+            refuse_missing_head(model, path)
+        return model
 
 
 def with_reward_head(config: PreTrainedConfig, reward_head: str | None, path: str) -> PreTrainedConfig:
@@ -242,6 +258,16 @@ def refuse_other_outputs(config: PreTrainedConfig, reward_head: str | None, path
         raise InputError(
             f"{path}: a classifier with {config.num_labels} outputs, but a {reward_head!r} reward head has {wanted}; "
             "start from its base model, or pass ignore_mismatched_sizes=True to replace the output layer."
+        )
+
+
+def refuse_missing_head(model: PreTrainedModel, path: str) -> None:
+    """Refuse a checkpoint that calls itself a reward model but does not hold its head."""
+    lost = [name for name in model.missing_weights if name.split(".")[0] in head_names(model)]
+    if lost:
+        raise InputError(
+            f"{path}: the weights of its reward head ({', '.join(lost)}) are not in the checkpoint, so rewards would come "
+            "from a random layer; save it again from the trained model, or train a new head with reward_head=..."
         )
 
 

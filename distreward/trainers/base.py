@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset, IterableDataset
-from peft import PeftModel
+from peft import PeftConfig, PeftModel
 from torch import Tensor
 from transformers import AutoTokenizer
 from transformers.modeling_outputs import SequenceClassifierOutput
@@ -25,6 +25,14 @@ from distreward.data.encoding import require_chat_template, resolve_chat_templat
 from distreward.data.labels import LABEL_COLUMNS
 from distreward.losses import bradley_terry_loss
 from distreward.modeling import RewardOutput
+from distreward.modeling.adapter_files import save_reward_config
+from distreward.modeling.adapters import (
+    check_head_is_kept,
+    full_precision_head,
+    is_quantized,
+    keep_head,
+    restore_head,
+)
 from distreward.modeling.auto import stock_form
 from distreward.modeling.padding import ensure_pad_token
 from distreward.trainers.config import DistributionalRewardConfig, schedule_evaluation
@@ -112,6 +120,9 @@ class DistributionalRewardTrainer(RewardTrainer):
         if data_collator is None:  # TRL sets `args.pad_token` on the tokenizer only later, and refuses unknown ones
             pad_token = args.pad_token or processing_class.pad_token
             data_collator = PairCollator(processing_class.convert_tokens_to_ids(pad_token), args.pad_to_multiple_of)
+        if peft_config is not None and isinstance(peft_config, PeftConfig) and not isinstance(model, PeftModel):
+            peft_config = keep_head(model, peft_config)
+        head_weights = full_precision_head(model) if is_quantized(model) else []
         self._frozen_model = freeze_for_features(model, peft_config) if args.freeze_backbone else None
         self._running = {"train": RunningPairMetrics(), "eval": RunningPairMetrics()}
         self._records = DevelopmentRecords()
@@ -132,6 +143,9 @@ class DistributionalRewardTrainer(RewardTrainer):
             peft_config=peft_config,
         )
         args.model_init_kwargs = model_init_kwargs
+        if head_weights:
+            restore_head(self.model, head_weights)
+        check_head_is_kept(self.model)
 
     def _own_args(self, model: Any, args: RewardConfig | None, eval_dataset: Any) -> DistributionalRewardConfig:
         """Our config from whatever came, with the evaluation schedule and the packaged chat template filled in."""
@@ -255,7 +269,7 @@ class DistributionalRewardTrainer(RewardTrainer):
         config = self.model.config
         if isinstance(self.accelerator.unwrap_model(self.model), PeftModel) and hasattr(config, "reward_head"):
             with stock_form(config):
-                config.save_pretrained(output_dir or self.args.output_dir)
+                save_reward_config(config, output_dir or self.args.output_dir)
 
     def _load_best_model(self) -> None:
         super()._load_best_model()

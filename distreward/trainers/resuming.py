@@ -10,6 +10,8 @@ from pathlib import Path
 from transformers import TrainerCallback
 from transformers.trainer_callback import TrainerControl, TrainerState
 
+from distreward.modeling.adapter_files import REWARD_CONFIG
+
 logger = logging.getLogger("distreward")
 
 
@@ -71,8 +73,9 @@ def last_complete_checkpoint(output_dir: str | Path) -> Path | None:
 
 
 def saved_lambda(checkpoint: str | Path) -> float | None:
-    """The lambda in a checkpoint's `config.json`, or None: none was tuned, or the checkpoint is a sharded one (no config)."""
-    path = Path(checkpoint) / "config.json"
-    if not path.is_file():
-        return None
-    return json.loads(path.read_text(encoding="utf-8")).get("reward_head", {}).get("lambda")
+    """The lambda in a checkpoint's config, or None: none was tuned, or the checkpoint is a sharded one (no config)."""
+    for name in ("config.json", REWARD_CONFIG):
+        path = Path(checkpoint) / name
+        if path.is_file():
+            return json.loads(path.read_text(encoding="utf-8")).get("reward_head", {}).get("lambda")
+    return None

@@ -161,7 +161,8 @@ def test_evaluation_equals_the_hosts(tmp_path, stock_model, tokenizer):
 
     given, wanted = seen["BradleyTerryRewardTrainer"], seen["RewardTrainer"]
     assert given.predictions.shape == wanted.predictions.shape == (16, 1)
-    np.testing.assert_allclose(given.predictions, wanted.predictions, atol=1e-6)
+    # after six optimiser steps; TRL scores every position, we score one: the last bits of float32 differ by processor
+    np.testing.assert_allclose(given.predictions, wanted.predictions, rtol=1e-5, atol=1e-6)
     np.testing.assert_equal(given.label_ids, wanted.label_ids)
 
     whole = {
