@@ -9,6 +9,7 @@ from typing import Any
 _HOMES = {
     "AutoRewardModel": "modeling",
     "RewardOutput": "modeling",
+    "merge_adapter": "modeling.merging",
     "RewardScorer": "scoring",
     "PairPredictions": "scoring",
     "evaluate_predictions": "scoring",

@@ -103,8 +103,9 @@ def head_size(path: str, weights: dict[str, Tensor]) -> int:
     """
     sizes = []
     for name, weight in weights.items():
-        inside = name.removeprefix("base_model.model.")
-        if inside.split(".")[0] in HEADS and inside.endswith(".weight") and "lora_" not in inside:
+        # base_model.model.score.weight, or base_model.score.weight for prompts, which wrap no module
+        of_head = any(part in HEADS for part in name.split(".")[1:3])
+        if of_head and name.endswith(".weight") and "lora_" not in name:
             sizes.append(weight.shape[0])
     if not sizes:
         raise InputError(

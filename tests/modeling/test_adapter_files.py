@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from distreward.errors import InputError
@@ -95,6 +95,14 @@ def test_what_several_outputs_mean_must_be_said(base_model, tmp_path):
     assert torch.equal(mean(again), mean(model))
     with pytest.raises(InputError, match="7 outputs.*no reward head of ours has that many"):
         head_of_size("some/adapter", 7)
+
+
+def test_prompts_open_with_their_head(base_model, tmp_path):
+    torch.manual_seed(0)
+    model = AutoRewardModel.from_pretrained(str(base_model), reward_head="likert")
+    model = get_peft_model(model, keep_head(model, PromptTuningConfig(num_virtual_tokens=2))).eval()
+    path = saved(model, tmp_path / "adapter")
+    assert torch.equal(mean(AutoRewardModel.from_pretrained(str(path))), mean(model))
 
 
 def test_an_adapter_without_a_head_is_refused(base_model, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from distreward.errors import InputError
@@ -44,3 +44,15 @@ def test_a_whole_model_has_nothing_to_merge(llama_config, tmp_path):
     AutoRewardModel.from_config(llama_config, reward_head="scalar").save_pretrained(tmp_path)
     with pytest.raises(InputError, match="a whole model, not an adapter; there is nothing to merge"):
         merge_adapter(str(tmp_path), tmp_path / "merged")
+
+
+def test_the_adapters_own_folder_is_not_written_into(tmp_path):
+    with pytest.raises(InputError, match="into the adapter's own folder"):
+        merge_adapter(str(tmp_path), f"{tmp_path}/")
+
+
+def test_prompts_cannot_be_merged(base_model, tmp_path):
+    model = AutoRewardModel.from_pretrained(str(base_model), reward_head="scalar")
+    get_peft_model(model, keep_head(model, PromptTuningConfig(num_virtual_tokens=2))).save_pretrained(tmp_path / "a")
+    with pytest.raises(InputError, match="type PROMPT_TUNING lies beside the weights"):
+        merge_adapter(str(tmp_path / "a"), tmp_path / "merged")
