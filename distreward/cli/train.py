@@ -115,6 +115,8 @@ def check_arguments(arguments: TrainArguments, model_arguments: ModelConfig) -> 
         raise InputError(
             "--model_name_or_path is missing: a base model to put the reward head on (directory or Hub id)."
         )
+    if (model_arguments.load_in_8bit or model_arguments.load_in_4bit) and not model_arguments.use_peft:
+        raise InputError("--load_in_8bit and --load_in_4bit train an adapter over the quantised model: add --use_peft.")
     for name in ("eval_share", "test_share"):
         if not 0 <= getattr(arguments, name) < 1:
             raise InputError(f"--{name} is {getattr(arguments, name)}, wanted a share from 0 up to 1.")
@@ -149,17 +151,24 @@ def build_trainer(
         "dtype": model_arguments.dtype,
         **(config.model_init_kwargs or {}),
     }
-    if model_arguments.use_peft:
-        model_arguments.lora_task_type = "SEQ_CLS"  # TRL's default, CAUSAL_LM, crashes on sequence classification
-    return OBJECTIVES[arguments.objective](
-        model=model_arguments.model_name_or_path,
-        args=config,
-        train_dataset=splits["train"],
-        eval_dataset=splits.get("validation"),
-        quantization_config=get_quantization_config(model_arguments),
-        peft_config=get_peft_config(model_arguments),
-        callbacks=list(callbacks),
-    )
+    model_arguments.lora_task_type = "SEQ_CLS"  # TRL's default, CAUSAL_LM, crashes on sequence classification
+    try:
+        return OBJECTIVES[arguments.objective](
+            model=model_arguments.model_name_or_path,
+            args=config,
+            train_dataset=splits["train"],
+            eval_dataset=splits.get("validation"),
+            quantization_config=get_quantization_config(model_arguments),
+            peft_config=get_peft_config(model_arguments),
+            callbacks=list(callbacks),
+        )
+    except ValueError as error:  # PEFT has a class of its own for this only from 0.20 on
+        if not str(error).startswith(("No modules were targeted", "Target modules")):
+            raise
+        raise InputError(
+            f"--lora_target_modules {model_arguments.lora_target_modules}: the model has no such modules; pass the names of "
+            "its linear layers (q_proj, v_proj ...) or all-linear."
+        ) from error
 
 
 def checkpoint_to_resume(config: DistributionalRewardConfig, output_dir: Path) -> Path | None:

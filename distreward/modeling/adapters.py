@@ -53,13 +53,23 @@ def trained_head(model: nn.Module) -> list[nn.Module]:
     ]
 
 
+def is_quantized(model: nn.Module) -> bool:
+    """Whether bitsandbytes or the like holds the backbone's weights; transformers sets the mark on quantised models only."""
+    return getattr(model, "is_quantized", False)
+
+
 def check_head_is_kept(model: nn.Module) -> None:
-    """Refuse a PEFT model whose output layer would not be trained, or not be saved with the adapter.
+    """Refuse a PEFT model whose output layer would not be trained or not be saved, and a quantised one without adapter.
 
     Raises:
         InputError: with the remedy.
     """
     if not isinstance(model, PeftModel):
+        if is_quantized(model):
+            raise InputError(
+                "a quantised backbone cannot be trained itself: train an adapter over it (--use_peft, or `peft_config`), or "
+                "load the model without quantisation."
+            )
         return
     base = model.get_base_model()
     name = head_names(base)[-1]
@@ -70,11 +80,6 @@ def check_head_is_kept(model: nn.Module) -> None:
             f"from a {'frozen' if saved else 'random'} layer; make the adapter with task_type='SEQ_CLS', "
             f"modules_to_save=[{name!r}] and inference_mode=False, or pass `peft_config` and leave all that to the trainer."
         )
-
-
-def is_quantized(model: nn.Module) -> bool:
-    """Whether bitsandbytes or the like holds the backbone's weights; transformers sets the mark on quantised models only."""
-    return getattr(model, "is_quantized", False)
 
 
 def full_precision_head(model: nn.Module) -> list[torch.Tensor]:

@@ -149,3 +149,22 @@ def test_pad_token_is_chosen_and_said(pad, base_model, labels, tmp_path, capsys)
     saved = AutoTokenizer.from_pretrained(out)
     assert saved.pad_token_id not in (None, saved.eos_token_id)
     assert json.loads((out / "config.json").read_text())["pad_token_id"] == saved.pad_token_id
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--load_in_8bit"],
+            "--load_in_8bit and --load_in_4bit train an adapter over the quantised model: add --use_peft.",
+        ),
+        (
+            ["--use_peft", "--lora_target_modules", "nosuch"],
+            "--lora_target_modules nosuch: the model has no such modules",
+        ),
+    ],
+)
+def test_adapters_that_cannot_be_are_one_line(base_model, labels, tmp_path, capsys, options, message):
+    arguments = ["--dataset_name", str(labels), "--model_name_or_path", str(base_model)]
+    assert main(["train", *arguments, "--output_dir", str(tmp_path / "out"), *options, *FAST]) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]

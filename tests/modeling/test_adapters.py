@@ -108,6 +108,12 @@ def test_a_whole_model_needs_no_adapter(model):
     assert trained_head(model) == [model.score]
 
 
+def test_a_quantised_model_without_adapter_is_refused(model):
+    model.is_quantized = True
+    with pytest.raises(InputError, match="cannot be trained itself: train an adapter over it"):
+        check_head_is_kept(model)
+
+
 def test_rounded_head_weights_come_back(model):
     kept = full_precision_head(model)
     adapted = get_peft_model(model, keep_head(model, LoraConfig(target_modules=["q_proj"])))
