@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from accelerate import PartialState
 from datasets import Dataset
 
 from distreward.cli.parsing import CommandParser
@@ -19,6 +20,7 @@ from distreward.data.loading import load_preferences
 from distreward.data.splitting import prompt_key
 from distreward.errors import InputError
 from distreward.scoring import RewardScorer, evaluate_predictions
+from distreward.scoring.inference import running_processes
 
 logger = logging.getLogger("distreward")
 
@@ -47,8 +49,8 @@ class ModelArguments:
     revision: str | None = field(default=None, metadata={"help": "Revision of a Hub checkpoint."})
     trust_remote_code: bool = field(default=False, metadata={"help": "Run Python code that comes with the checkpoint."})
 
-    def open(self) -> RewardScorer:
-        """The scorer over this checkpoint."""
+    def open(self, processes: PartialState | None = None) -> RewardScorer:
+        """The scorer over this checkpoint; `processes` share its work."""
         template = resolve_chat_template(self.chat_template_path)
         if template is not None and not Path(template).is_file():
             raise InputError(f"--chat_template_path {template}: no such file.")
@@ -62,6 +64,7 @@ class ModelArguments:
             chat_template=None if template is None else Path(template).read_text(encoding="utf-8"),
             dtype=self.dtype,
             trust_remote_code=self.trust_remote_code,
+            processes=processes,
             **kwargs,
         )
 
@@ -93,11 +96,13 @@ def main(argv: Sequence[str]) -> int:
         if getattr(arguments, name) is None:
             raise InputError(f"--{name} is missing; see distreward evaluate --help")
     dataset = load_pairs(arguments)
-    scorer = arguments.open()
-    warn_about_overlap(arguments, dataset)
     output_dir = prepare_output_dir(arguments.output_dir)
-
+    warn_about_overlap(arguments, dataset)
+    processes = running_processes()
+    scorer = arguments.open(processes)
     predictions = scorer.score_pairs(dataset)
+    if processes is not None and not processes.is_main_process:
+        return 0
     counts = level_counts(dataset["preferences"][:])
     groups = [prompt_key(prompt) for prompt in dataset["prompt"][:]]
     metrics = evaluate_predictions(predictions, counts, groups, arguments.n_bootstrap, arguments.seed)

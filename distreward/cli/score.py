@@ -1,7 +1,5 @@
 """`distreward score`: add rewards to any JSONL of prompts and responses."""
 
-import json
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,18 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from accelerate.utils import broadcast_object_list
+from tqdm.auto import tqdm
 
 from distreward.cli.evaluate import ModelArguments
 from distreward.cli.parsing import CommandParser
-from distreward.cli.results import prepare_output_dir, write_results, write_text
+from distreward.cli.results import prepare_output_dir, write_results
 from distreward.data.loading import read_jsonl
 from distreward.data.schema import check_prompt, check_text
 from distreward.errors import InputError
 from distreward.levels import LEVELS
-from distreward.scoring import PairPredictions
+from distreward.scoring import PairPredictions, RewardScorer
+from distreward.scoring.inference import running_processes
 from distreward.scoring.predictions import DEFAULT_ANNOTATORS
+from distreward.scoring.resumable import ResumableLines, work_key
 
-logger = logging.getLogger("distreward")
+BLOCK_RESPONSES = 4096
+"""Responses scored between two writes: enough to sort by length, few enough to lose little to a kill."""
 
 DESCRIPTION = """Add rewards to a JSONL file. Each line holds a `prompt` (text or messages) and either
 
@@ -32,7 +35,8 @@ DESCRIPTION = """Add rewards to a JSONL file. Each line holds a `prompt` (text o
   distreward score --model_name_or_path out --input_file answers.jsonl --output_dir scored
 
 writes scored/scores.jsonl: the input's lines, in order, with those fields added. std, rating_probs, level_probs and
-diverging_probability are there where the model's reward head gives them.
+diverging_probability are there where the model's reward head gives them. A run that was stopped goes on where it was when
+the same command is given again. Several processes share the work: accelerate launch -m distreward score ...
 """
 
 
@@ -56,24 +60,63 @@ def main(argv: Sequence[str]) -> int:
             raise InputError(f"--{name} is missing; see distreward score --help")
     if arguments.n_annotators < 1:
         raise InputError(f"--n_annotators is {arguments.n_annotators}, wanted 1 or more.")
-    rows = list(read_rows(Path(arguments.input_file)))
-    scorer = arguments.open()
+    path = Path(arguments.input_file)
+    n_rows, n_responses = 0, 0
+    for _, _, responses in read_rows(path):  # every mistake in the file is found before the model is opened
+        n_rows, n_responses = n_rows + 1, n_responses + len(responses)
     output_dir = prepare_output_dir(arguments.output_dir)
-
-    prompts = [prompt for _, prompt, responses in rows for _ in responses]
-    scores = scorer.score(prompts, [response for _, _, responses in rows for response in responses])
-    lines, start = [], 0
-    for row, _, responses in rows:
-        own = scores[start : start + len(responses)]
-        start += len(responses)
-        lines.append(json.dumps({**row, **added_fields(row, own, scorer.reward_head, arguments.n_annotators)}) + "\n")
-    path = output_dir / "scores.jsonl"
-    write_text(path, "".join(lines))
-    values = {"reward_head": scorer.reward_head, "n_responses": len(prompts), "output_file": str(path)}
-    data = {"name": arguments.input_file, "rows": len(rows), "fingerprint": None}
-    write_results(output_dir, "score", arguments, data, started, values)
-    print(f"{len(prompts)} responses of {len(rows)} lines scored: {path}")
+    output_file = output_dir / "scores.jsonl"
+    processes = running_processes()
+    scorer = arguments.open(processes)
+    writes = processes is None or processes.is_main_process
+    lines = (
+        ResumableLines(output_file, work_key(path, arguments.model_name_or_path, vars(arguments))) if writes else None
+    )
+    score_file(scorer, path, lines, n_responses, arguments.n_annotators)
+    if writes:
+        values = {"reward_head": scorer.reward_head, "n_responses": n_responses, "output_file": str(output_file)}
+        data = {"name": arguments.input_file, "rows": n_rows, "fingerprint": None}
+        write_results(output_dir, "score", arguments, data, started, values)
+        print(f"{n_responses} responses of {n_rows} lines scored: {output_file}")
     return 0
+
+
+def score_file(
+    scorer: RewardScorer, path: Path, lines: ResumableLines | None, n_responses: int, n_annotators: int
+) -> None:
+    """Score a file block by block, going on after what `lines` already holds; processes without `lines` only compute."""
+    n_done = 0 if lines is None else lines.n_done
+    if scorer.processes is not None:
+        (n_done,) = broadcast_object_list([n_done])
+    with tqdm(total=n_responses, desc="Scoring", unit="response", disable=lines is None) as bar:
+        for block in blocks(read_rows(path), n_done, bar):
+            prompts = [prompt for _, prompt, responses in block for _ in responses]
+            scores = scorer.score(prompts, [text for _, _, responses in block for text in responses], bar)
+            if lines is not None:
+                ends = np.cumsum([len(responses) for _, _, responses in block])[:-1]
+                own = np.split(scores, ends)
+                lines.append(
+                    {**row, **added_fields(row, part, scorer.reward_head, n_annotators)}
+                    for (row, _, _), part in zip(block, own, strict=True)
+                )
+    if lines is not None:
+        lines.finish()
+
+
+def blocks(rows: Iterator[tuple], n_done: int, bar: tqdm) -> Iterator[list[tuple]]:
+    """Rows after the first `n_done`, in lists of about `BLOCK_RESPONSES` responses."""
+    block, size = [], 0
+    for number, row in enumerate(rows):
+        if number < n_done:
+            bar.update(len(row[2]))
+            continue
+        block.append(row)
+        size += len(row[2])
+        if size >= BLOCK_RESPONSES:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
 
 
 def read_rows(path: Path) -> Iterator[tuple[dict[str, Any], list[dict], list[str]]]:

@@ -1,14 +1,28 @@
 """The one inference loop: token rows in, one row of numbers each out, in the order they came."""
 
+import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
 from torch import Tensor
 from tqdm.auto import tqdm
 
 BATCH_TOKENS = 8192
 """Padded tokens per batch: about 30 responses of 256 tokens, which keeps two CPU cores and a small GPU busy."""
+
+
+def running_processes() -> PartialState | None:
+    """The processes of a distributed launch (`accelerate launch`, `torchrun`); None for a single one."""
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    if world_size == 1:
+        return None
+    processes = PartialState(cpu=not torch.accelerator.is_available())  # else accelerate runs each CPU process alone
+    if processes.num_processes != world_size:
+        raise RuntimeError(f"{world_size} processes were launched, but accelerate joined {processes.num_processes}.")
+    return processes
 
 
 @torch.inference_mode()
@@ -18,7 +32,8 @@ def run_in_batches(
     pad_token_id: int,
     device: torch.device | str = "cpu",
     batch_tokens: int = BATCH_TOKENS,
-    progress: str | None = None,
+    progress: str | tqdm | None = None,
+    processes: PartialState | None = None,
 ) -> np.ndarray:
     """Run `forward` over token rows, batched by length so that little is padding.
 
@@ -28,28 +43,47 @@ def run_in_batches(
         pad_token_id: id to pad with, on the right.
         device: where the batches go.
         batch_tokens: most padded tokens in a batch; a longer row makes a batch of its own.
-        progress: text beside a progress bar on standard error, or None for no bar.
+        progress: text beside a progress bar on standard error, a bar of the caller's, or None for no bar.
+        processes: the processes of a distributed run that all call this with the same rows: each runs a part of the
+            batches, and all get all results. None: this process runs everything.
 
     Returns:
-        float32 [N, K]; row i belongs to `rows[i]`.
+        float32 [N, K]; row i belongs to `rows[i]`. The batches, and so the last bits, do not depend on the number of
+        processes.
     """
-    results: np.ndarray | None = None
-    with tqdm(total=len(rows), desc=progress, unit="response", disable=progress is None) as bar:
-        for numbers in length_batches([len(row) for row in rows], batch_tokens):
-            width = max(len(rows[number]) for number in numbers)
-            input_ids = torch.full((len(numbers), width), pad_token_id, dtype=torch.long)
-            attention_mask = torch.zeros_like(input_ids)
-            for index, number in enumerate(numbers):
-                input_ids[index, : len(rows[number])] = torch.as_tensor(rows[number], dtype=torch.long)
-                attention_mask[index, : len(rows[number])] = 1
-            found = (
-                forward(input_ids=input_ids.to(device), attention_mask=attention_mask.to(device)).float().cpu().numpy()
-            )
-            if results is None:
-                results = np.empty((len(rows), found.shape[1]), dtype=np.float32)
-            results[numbers] = found
-            bar.update(len(numbers))
-    return np.empty((0, 0), dtype=np.float32) if results is None else results
+    batches = length_batches([len(row) for row in rows], batch_tokens)
+    own = batches if processes is None else batches[processes.process_index :: processes.num_processes]
+    found: list[tuple[list[int], np.ndarray]] = []
+    bar = (
+        progress
+        if isinstance(progress, tqdm)
+        else tqdm(total=len(rows), desc=progress, unit="response", disable=progress is None)
+    )
+    for numbers in own:
+        input_ids, attention_mask = padded([rows[number] for number in numbers], pad_token_id)
+        outputs = forward(input_ids=input_ids.to(device), attention_mask=attention_mask.to(device))
+        found.append((numbers, outputs.float().cpu().numpy()))
+        bar.update(len(numbers) if processes is None else len(numbers) * processes.num_processes)
+    if bar is not progress:
+        bar.close()
+    if processes is not None and processes.num_processes > 1:
+        found = gather_object(found)
+    if not found:
+        return np.empty((0, 0), dtype=np.float32)
+    results = np.empty((len(rows), found[0][1].shape[1]), dtype=np.float32)
+    for numbers, values in found:
+        results[numbers] = values
+    return results
+
+
+def padded(rows: Sequence[Sequence[int]], pad_token_id: int) -> tuple[Tensor, Tensor]:
+    """`input_ids` and `attention_mask` [B, T] of token rows, padded on the right."""
+    input_ids = torch.full((len(rows), max(map(len, rows))), pad_token_id, dtype=torch.long)
+    attention_mask = torch.zeros_like(input_ids)
+    for index, row in enumerate(rows):
+        input_ids[index, : len(row)] = torch.as_tensor(row, dtype=torch.long)
+        attention_mask[index, : len(row)] = 1
+    return input_ids, attention_mask
 
 
 def length_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
+from tqdm.auto import tqdm
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from distreward.data.encoding import closing_length, encode_response, fit_to_length, require_chat_template
@@ -28,6 +30,8 @@ class RewardScorer:
             in the log. Default: the number of positions the model has.
         batch_tokens: padded tokens per batch.
         progress: show a progress bar on standard error.
+        processes: in a distributed run whose processes all score the same responses (`accelerate launch`): share the
+            work among them. Leave it out where every process has responses of its own.
 
     Raises:
         InputError: the tokenizer has no chat template.
@@ -40,12 +44,13 @@ class RewardScorer:
         max_length: int | None = None,
         batch_tokens: int = BATCH_TOKENS,
         progress: bool = False,
+        processes: PartialState | None = None,
     ):
         require_chat_template(tokenizer)
         ensure_pad_token(tokenizer, model)
         self.model, self.tokenizer = model.eval(), tokenizer
         self.max_length = max_length or number_of_positions(model)
-        self.batch_tokens, self.progress = batch_tokens, progress
+        self.batch_tokens, self.progress, self.processes = batch_tokens, progress, processes
         self._closing = closing_length(tokenizer)
 
     @classmethod
@@ -55,13 +60,14 @@ class RewardScorer:
         max_length: int | None = None,
         progress: bool = False,
         chat_template: str | None = None,
+        processes: PartialState | None = None,
         **kwargs: Any,
     ) -> "RewardScorer":
         """Open a checkpoint and its tokenizer, on the GPU if there is one.
 
         Args:
             path: reward model checkpoint (ours or a stock 1-label one), a directory or Hub id.
-            max_length, progress: see the class.
+            max_length, progress, processes: see the class.
             chat_template: Jinja text to use in place of the tokenizer's template.
             kwargs: passed to `AutoRewardModel.from_pretrained`.
         """
@@ -74,20 +80,22 @@ class RewardScorer:
         if chat_template is not None:
             tokenizer.chat_template = chat_template
         if "device_map" not in kwargs and not getattr(model, "is_quantized", False):
-            model = model.to("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(model, tokenizer, max_length=max_length, progress=progress)
+            default = "cuda" if torch.cuda.is_available() else "cpu"
+            model = model.to(default if processes is None else processes.device)
+        return cls(model, tokenizer, max_length=max_length, progress=progress, processes=processes)
 
     @property
     def reward_head(self) -> dict[str, Any]:
         """The checkpoint's `reward_head` entry."""
         return self.model.config.reward_head
 
-    def score(self, prompts: Sequence[list[dict]], responses: Sequence[str]) -> np.ndarray:
+    def score(self, prompts: Sequence[list[dict]], responses: Sequence[str], bar: tqdm | None = None) -> np.ndarray:
         """Score N responses, each under its prompt.
 
         Args:
             prompts: N message lists, last message from the user.
             responses: N texts.
+            bar: a progress bar to move on, in place of one of its own.
 
         Returns:
             float64 [N, 7]: expected reward, std, probabilities of ratings 1..5; nan where the head has none. Row i
@@ -111,7 +119,8 @@ class RewardScorer:
             pad_token_id=self.tokenizer.pad_token_id,
             device=self.model.device,
             batch_tokens=self.batch_tokens,
-            progress="Scoring" if self.progress else None,
+            progress=bar if bar is not None else ("Scoring" if self.progress else None),
+            processes=self.processes,
         ).astype(np.float64)
 
     @staticmethod
