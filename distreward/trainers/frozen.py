@@ -8,14 +8,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from datasets import Dataset, IterableDataset, Sequence, Value
+from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
 from distreward.data.collator import FEATURE_COLUMNS
 from distreward.errors import InputError
 from distreward.modeling.features import head_modules, pooled_features
 from distreward.scoring.inference import run_in_batches
+from distreward.trainers.feature_store import FeatureStore, text_key
 
 logger = logging.getLogger("distreward")
+
+KEPT_AT_ONCE = 8192
+"""Responses between two writes to the store: what a run that is killed may have computed for nothing."""
 
 
 def add_features(
@@ -38,38 +43,40 @@ def add_features(
     if FEATURE_COLUMNS[0] in dataset.column_names:
         return dataset
     rows = [*dataset["chosen_ids"][:], *dataset["rejected_ids"][:]]
-    file = None if cache_dir is None else Path(cache_dir) / f"features-{feature_key(model, rows)}.npy"
-    if file is not None and file.is_file():
-        features = np.load(file)
-        logger.info("features of %d responses taken from %s", len(rows), file)
-    else:
-        model.eval()
-        forward = partial(pooled_features, model)
-        features = run_in_batches(rows, forward, pad_token_id, device=model.device, progress=progress)
-        if file is not None:
-            keep(file, features)
+    features = features_of(rows, model, pad_token_id, cache_dir, progress)
     feature = Sequence(Value("float32"), length=features.shape[1])
     for name, side in zip(FEATURE_COLUMNS, np.split(features, 2), strict=True):
         dataset = dataset.add_column(name, list(side), feature=feature)
     return dataset
 
 
-def feature_key(model: PreTrainedModel, rows: list[list[int]]) -> str:
-    """32 hex digits that change with any weight of the backbone (the head apart), its precision, or any token."""
+def features_of(
+    rows: list[list[int]], model: PreTrainedModel, pad_token_id: int, cache_dir: str | None, progress: str | None
+) -> np.ndarray:
+    """[N, H] float32 features of N token rows: from the store in `cache_dir` where it has them, computed where not."""
+    model.eval()
+    forward = partial(pooled_features, model)
+    if cache_dir is None:
+        return run_in_batches(rows, forward, pad_token_id, device=model.device, progress=progress)
+    store = FeatureStore(Path(cache_dir) / f"features-{backbone_key(model)}")
+    keys = [text_key(row) for row in rows]
+    missing = store.missing(keys)
+    with tqdm(total=len(missing), desc=progress, unit="response", disable=progress is None or not missing) as bar:
+        for start in range(0, len(missing), KEPT_AT_ONCE):
+            block = missing[start : start + KEPT_AT_ONCE]
+            wanted = [rows[number] for number in block]
+            made = run_in_batches(wanted, forward, pad_token_id, device=model.device, progress=bar)
+            store.add([keys[number] for number in block], made)
+    logger.info("features of %d responses: %d computed, the others taken from %s", len(rows), len(missing), cache_dir)
+    return store.get(keys)
+
+
+def backbone_key(model: PreTrainedModel) -> str:
+    """32 hex digits that change with any weight of the backbone (the head apart) or its precision."""
     digest = hashlib.sha256(str(model.dtype).encode())
     of_head = {id(parameter) for module in head_modules(model) for parameter in module.parameters()}
     for name, parameter in model.named_parameters():
         if id(parameter) not in of_head:
             digest.update(name.encode())
             digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy())
-    for row in rows:
-        digest.update(np.asarray([len(row), *row], dtype=np.int64))
     return digest.hexdigest()[:32]
-
-
-def keep(file: Path, features: np.ndarray) -> None:
-    """Write the features in one piece: a run that is killed leaves no half file to be trusted later."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".tmp.npy")
-    np.save(temporary, features)
-    temporary.replace(file)

@@ -7,9 +7,10 @@ from transformers import AutoModelForSequenceClassification
 
 from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel
+from distreward.modeling.features import head_modules
 from distreward.scoring import RewardScorer
-from distreward.trainers import DistributionalRewardConfig, MeanVarianceKLRewardTrainer
-from distreward.trainers.frozen import feature_key
+from distreward.trainers import DistributionalRewardConfig, MeanVarianceKLRewardTrainer, frozen
+from distreward.trainers.frozen import backbone_key
 
 
 def config(path, **changes):
@@ -24,14 +25,14 @@ def train(base_model, pairs, path, **changes):
 
 
 def test_equals_training_the_head_with_the_backbone_running(base_model, pairs, tmp_path):
-    frozen = train(base_model, pairs, tmp_path / "frozen", freeze_backbone=True)
+    features = train(base_model, pairs, tmp_path / "frozen", freeze_backbone=True)
     trainer = MeanVarianceKLRewardTrainer(
         str(base_model), args=config(tmp_path / "whole"), train_dataset=pairs
     )  # the same seed makes the same new head
     for name, parameter in trainer.model.named_parameters():
         parameter.requires_grad = name.startswith("score")
     trainer.train()
-    torch.testing.assert_close(frozen.model.score.weight, trainer.model.score.weight, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(features.model.score.weight, trainer.model.score.weight, atol=1e-6, rtol=1e-5)
 
 
 def test_backbone_stays_and_the_checkpoint_is_stock(base_model, pairs, tmp_path):
@@ -48,22 +49,35 @@ def test_backbone_stays_and_the_checkpoint_is_stock(base_model, pairs, tmp_path)
 
 def test_features_are_kept_and_taken_from_disk(base_model, pairs, tmp_path, monkeypatch):
     cache = tmp_path / "features"
+    monkeypatch.setattr("distreward.trainers.frozen.KEPT_AT_ONCE", 3)
     first = train(base_model, pairs, tmp_path / "a", freeze_backbone=True, feature_cache_dir=str(cache))
-    (kept,) = cache.glob("features-*.npy")
-    monkeypatch.setattr("distreward.trainers.frozen.run_in_batches", lambda *a, **k: pytest.fail("computed again"))
+    (store,) = cache.glob("features-*")
+    kept = [np.load(file).shape for file in store.glob("*.features.npy")]
+    # 12 prompts, each with a response of its own on both sides: 24 texts, three to a shard
+    assert kept == [(3, 16)] * 8
+    real = frozen.run_in_batches
+    monkeypatch.setattr(frozen, "run_in_batches", lambda *a, **k: pytest.fail("computed again"))
     again = train(base_model, pairs, tmp_path / "b", freeze_backbone=True, feature_cache_dir=str(cache))
-    torch.testing.assert_close(first.model.score.weight, again.model.score.weight)
-    assert np.load(kept).shape == (2 * len(pairs), 16)
+    torch.testing.assert_close(first.model.score.weight, again.model.score.weight, rtol=0, atol=0)
+    # other pairs of the same texts need nothing new; of a longer set, only the new texts are computed
+    train(base_model, pairs.select([3, 1]), tmp_path / "c", freeze_backbone=True, feature_cache_dir=str(cache))
+    computed = []
+    monkeypatch.setattr(frozen, "run_in_batches", lambda rows, *a, **k: computed.extend(rows) or real(rows, *a, **k))
+    changed = pairs.map(lambda row, number: {"response_a": "New."} if number == 5 else row, with_indices=True)
+    train(base_model, changed, tmp_path / "d", freeze_backbone=True, feature_cache_dir=str(cache))
+    assert len(computed) == 1
 
 
-def test_key_follows_backbone_and_tokens_not_the_head(llama_config):
-    model = AutoRewardModel.from_config(llama_config, reward_head="scalar")
-    key = feature_key(model, [[1, 2], [3]])
-    model.score.weight.data += 1
-    assert feature_key(model, [[1, 2], [3]]) == key
-    assert feature_key(model, [[1], [2, 3]]) != key
-    model.model.norm.weight.data += 1
-    assert feature_key(model, [[1, 2], [3]]) != key
+def test_the_backbones_key_leaves_the_head_out(llama_config, bert_config):
+    for config_of, weight in ((llama_config, "model.norm.weight"), (bert_config, "bert.embeddings.LayerNorm.weight")):
+        model = AutoRewardModel.from_config(config_of, reward_head="scalar")
+        key = backbone_key(model)
+        for module in head_modules(model):
+            for parameter in module.parameters():
+                parameter.data += 1
+        assert backbone_key(model) == key
+        model.get_parameter(weight).data += 1
+        assert backbone_key(model) != key
 
 
 def test_what_cannot_be_frozen_is_refused(base_model, pairs, tmp_path):
