@@ -47,6 +47,13 @@ class ModelArguments:
     )
     dtype: str = field(default="auto", metadata={"help": "Precision of the weights: auto, float32, bfloat16, float16."})
     revision: str | None = field(default=None, metadata={"help": "Revision of a Hub checkpoint."})
+    feature_cache_dir: str | None = field(
+        default=None,
+        metadata={
+            "help": "Keep the backbone's pooled features in this folder and take them from there: for several models "
+            "trained with --freeze_backbone."
+        },
+    )
     trust_remote_code: bool = field(default=False, metadata={"help": "Run Python code that comes with the checkpoint."})
 
     def open(self, processes: PartialState | None = None) -> RewardScorer:
@@ -65,6 +72,7 @@ class ModelArguments:
             dtype=self.dtype,
             trust_remote_code=self.trust_remote_code,
             processes=processes,
+            feature_cache_dir=self.feature_cache_dir,
             **kwargs,
         )
 

@@ -14,10 +14,14 @@ from distreward.data.encoding import closing_length, encode_response, fit_to_len
 from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel, RewardOutput
 from distreward.modeling.padding import ensure_pad_token
+from distreward.scoring.features import features_of
 from distreward.scoring.inference import BATCH_TOKENS, run_in_batches
 from distreward.scoring.predictions import N_COLUMNS, PairPredictions, output_columns
 
 logger = logging.getLogger("distreward")
+
+FEATURES_AT_ONCE = 65_536
+"""Pooled features sent through a head at once: a few hundred megabytes."""
 
 
 class RewardScorer:
@@ -32,6 +36,8 @@ class RewardScorer:
         progress: show a progress bar on standard error.
         processes: in a distributed run whose processes all score the same responses (`accelerate launch`): share the
             work among them. Leave it out where every process has responses of its own.
+        feature_cache_dir: keep the backbone's pooled features of every text in this folder and take them from there:
+            for several models over one frozen backbone (config `freeze_backbone`).
 
     Raises:
         InputError: the tokenizer has no chat template.
@@ -45,12 +51,14 @@ class RewardScorer:
         batch_tokens: int = BATCH_TOKENS,
         progress: bool = False,
         processes: PartialState | None = None,
+        feature_cache_dir: str | None = None,
     ):
         require_chat_template(tokenizer)
         ensure_pad_token(tokenizer, model)
         self.model, self.tokenizer = model.eval(), tokenizer
         self.max_length = max_length or number_of_positions(model)
         self.batch_tokens, self.progress, self.processes = batch_tokens, progress, processes
+        self.feature_cache_dir = feature_cache_dir
         self._closing = closing_length(tokenizer)
 
     @classmethod
@@ -61,13 +69,14 @@ class RewardScorer:
         progress: bool = False,
         chat_template: str | None = None,
         processes: PartialState | None = None,
+        feature_cache_dir: str | None = None,
         **kwargs: Any,
     ) -> "RewardScorer":
         """Open a checkpoint and its tokenizer, on the GPU if there is one.
 
         Args:
             path: reward model checkpoint (ours or a stock 1-label one), a directory or Hub id.
-            max_length, progress, processes: see the class.
+            max_length, progress, processes, feature_cache_dir: see the class.
             chat_template: Jinja text to use in place of the tokenizer's template.
             kwargs: passed to `AutoRewardModel.from_pretrained`.
         """
@@ -82,7 +91,7 @@ class RewardScorer:
         if "device_map" not in kwargs and not getattr(model, "is_quantized", False):
             default = "cuda" if torch.cuda.is_available() else "cpu"
             model = model.to(default if processes is None else processes.device)
-        return cls(model, tokenizer, max_length=max_length, progress=progress, processes=processes)
+        return cls(model, tokenizer, max_length, BATCH_TOKENS, progress, processes, feature_cache_dir)
 
     @property
     def reward_head(self) -> dict[str, Any]:
@@ -113,6 +122,8 @@ class RewardScorer:
             )
         if not encoded:
             return np.empty((0, N_COLUMNS))
+        if self.feature_cache_dir is not None:
+            return self._score_features(encoded, bar)
         return run_in_batches(
             encoded,
             lambda **batch: self._columns(self.model(**batch)),
@@ -122,6 +133,18 @@ class RewardScorer:
             progress=bar if bar is not None else ("Scoring" if self.progress else None),
             processes=self.processes,
         ).astype(np.float64)
+
+    @torch.inference_mode()
+    def _score_features(self, encoded: list[list[int]], bar: tqdm | None) -> np.ndarray:
+        """`score` through the store of features: the backbone runs only over texts it does not hold."""
+        text = "Features" if self.progress and bar is None else None
+        pad_token_id = self.tokenizer.pad_token_id
+        features = torch.from_numpy(features_of(encoded, self.model, pad_token_id, self.feature_cache_dir, text))
+        chunks = features.split(FEATURES_AT_ONCE)
+        columns = [self._columns(self.model(pooled_features=chunk.to(self.model.device))) for chunk in chunks]
+        if bar is not None:
+            bar.update(len(encoded))
+        return torch.cat(columns).double().cpu().numpy()
 
     @staticmethod
     def _columns(output: RewardOutput) -> torch.Tensor:

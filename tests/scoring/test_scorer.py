@@ -51,6 +51,17 @@ def test_every_row_is_the_reward_of_its_response(make_scorer, head, backbone):
 
 
 @pytest.mark.parametrize("backbone", ["llama", "bert"])
+def test_a_store_of_features_gives_the_same_scores(make_scorer, backbone, tmp_path, monkeypatch):
+    expected = make_scorer(backbone=backbone).score(PROMPTS, RESPONSES)
+    scorer = make_scorer(backbone=backbone, feature_cache_dir=str(tmp_path / "features"))
+    assert_allclose(scorer.score(PROMPTS, RESPONSES), expected, atol=1e-5)
+    # another head over the same backbone, without running the backbone
+    monkeypatch.setattr("distreward.scoring.features.run_in_batches", lambda *a, **k: pytest.fail("computed again"))
+    other = make_scorer("likert", backbone, feature_cache_dir=str(tmp_path / "features"))
+    assert_allclose(other.score(PROMPTS, RESPONSES)[:, 2:].sum(1), 1.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("backbone", ["llama", "bert"])
 @pytest.mark.parametrize("batch_tokens", [1, 200, 100_000])
 def test_batch_size_and_neighbours_change_nothing(make_scorer, backbone, batch_tokens):
     scorer = make_scorer(backbone=backbone)

@@ -9,8 +9,9 @@ from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel
 from distreward.modeling.features import head_modules
 from distreward.scoring import RewardScorer
-from distreward.trainers import DistributionalRewardConfig, MeanVarianceKLRewardTrainer, frozen
-from distreward.trainers.frozen import backbone_key
+from distreward.scoring import features as frozen
+from distreward.scoring.features import backbone_key
+from distreward.trainers import DistributionalRewardConfig, MeanVarianceKLRewardTrainer
 
 
 def config(path, **changes):
@@ -49,7 +50,7 @@ def test_backbone_stays_and_the_checkpoint_is_stock(base_model, pairs, tmp_path)
 
 def test_features_are_kept_and_taken_from_disk(base_model, pairs, tmp_path, monkeypatch):
     cache = tmp_path / "features"
-    monkeypatch.setattr("distreward.trainers.frozen.KEPT_AT_ONCE", 3)
+    monkeypatch.setattr("distreward.scoring.features.KEPT_AT_ONCE", 3)
     first = train(base_model, pairs, tmp_path / "a", freeze_backbone=True, feature_cache_dir=str(cache))
     (store,) = cache.glob("features-*")
     kept = [np.load(file).shape for file in store.glob("*.features.npy")]

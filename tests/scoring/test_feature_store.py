@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from distreward.trainers.feature_store import FeatureStore, text_key
+from distreward.scoring.feature_store import FeatureStore, text_key
 
 
 def keys(*texts):
