@@ -30,7 +30,8 @@ ARROWS = {
     "rlhf": USES,
     "benchmarks": USES,
     "judge": USES,
-    "cli": USES | {"hub", "rlhf", "benchmarks", "judge"},
+    "experiments": USES,
+    "cli": USES | {"hub", "rlhf", "benchmarks", "judge", "experiments"},
 }
 
 # The package itself and `python -m distreward` belong to no room and may reach into any.

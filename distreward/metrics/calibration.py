@@ -86,6 +86,25 @@ def level_calibration(
     return dict(zip(("brier", "ece", "jensen_shannon", "wasserstein"), estimates, strict=True))
 
 
+def level_log_loss(level_probs: np.ndarray, counts: np.ndarray) -> float:
+    """Mean negative log probability of the labels, in nats; every label weighs the same.
+
+    Args:
+        level_probs: [N, 5] predicted, rows summing to 1 within 1e-3; probabilities below 1e-12 count as 1e-12.
+        counts: [N, 5] annotators per level.
+
+    Returns:
+        >= 0, lower is better; nan where no pair has an annotator.
+
+    >>> round(level_log_loss([[0.25, 0, 0.25, 0, 0.5]], [[1, 0, 0, 0, 1]]), 4)  # (ln 4 + ln 2) / 2
+    1.0397
+    """
+    counts = as_counts(counts)
+    probs = as_probs(level_probs, "level_probs", len(counts))
+    n_labels = counts.sum()
+    return float(-(counts * np.log(np.maximum(probs, 1e-12))).sum() / n_labels) if n_labels else float("nan")
+
+
 def jensen_shannon_distance(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """Square root of the Jensen-Shannon divergence in bits, row by row.
 

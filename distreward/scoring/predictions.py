@@ -103,6 +103,19 @@ class PairPredictions:
         )
 
 
+    def to_columns(self) -> np.ndarray:
+        """[N, 2 * 7] float64: what `from_columns` reads; nan where the head has no std or no ratings."""
+        columns = np.full((len(self.mean_a), 2 * N_COLUMNS), np.nan)
+        sides = ((self.mean_a, self.std_a, self.rating_probs_a), (self.mean_b, self.std_b, self.rating_probs_b))
+        for start, (mean, std, rating_probs) in zip((0, N_COLUMNS), sides, strict=True):
+            columns[:, start] = mean
+            if std is not None:
+                columns[:, start + 1] = std
+            if rating_probs is not None:
+                columns[:, start + 2 : start + N_COLUMNS] = rating_probs
+        return columns
+
+
 def output_columns(mean: torch.Tensor, std: torch.Tensor | None, level_logits: torch.Tensor | None) -> torch.Tensor:
     """One fixed-width float32 row per response, [R, 7]: mean, std, five rating probabilities; nan where a head has none.
 

@@ -1,0 +1,101 @@
+"""`distreward experiment`: the paper's comparison of ways to train, on your data and backbone, with intervals."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from transformers.utils import logging as transformers_logging
+
+from distreward.cli.parsing import CommandParser
+from distreward.cli.results import prepare_output_dir, write_results
+from distreward.cli.train import describe, public_facts
+from distreward.data.loading import load_preferences
+from distreward.errors import InputError
+from distreward.experiments.plan import ETAS, ROWS, plan_cells, usable_rows
+from distreward.experiments.running import claim_folder, run_cells, source_digest
+from distreward.trainers import DistributionalRewardConfig
+
+logger = logging.getLogger("distreward")
+
+DESCRIPTION = f"""Train every row of the paper's Table 3 over seeds and folds and compare them, with intervals over prompts
+and seeds.
+
+  distreward experiment --config recipes/synthetic/table3.yaml --output_dir table3
+
+Rows: {", ".join(ROWS)}.
+A run that was stopped goes on where it was when the same command is given again.
+"""
+
+ESSENTIAL = (
+    "dataset_name", "model_name_or_path", "output_dir", "rows", "seeds", "folds", "etas", "eval_size", "test_size",
+    "stock_models", "split_seed", "n_bootstrap", "learning_rate", "num_train_epochs", "per_device_train_batch_size",
+    "max_length", "truncation", "chat_template_path", "freeze_backbone", "feature_cache_dir", "eval_every_epochs",
+)  # fmt: skip
+
+
+@dataclass
+class ExperimentArguments:
+    """What is compared, on what."""
+
+    dataset_name: str = field(metadata={"help": "Labelled pairs, as for `distreward train`."})
+    model_name_or_path: str = field(metadata={"help": "Base model of all rows: a directory or Hub id."})
+    rows: list[str] = field(
+        default_factory=list, metadata={"help": "Rows to run; default: all that the labels allow.", "nargs": "*"}
+    )
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2], metadata={"help": "Seeds of training."})
+    folds: int = field(
+        default=0, metadata={"help": "Cross-validation by prompt in this many folds; 0: one split of --test_size."}
+    )
+    etas: list[float] = field(
+        default_factory=lambda: list(ETAS),
+        metadata={"help": "Tried for mean_variance_kl; the best on development data counts, seed by seed."},
+    )
+    eval_size: float = field(default=500, metadata={"help": "Development pairs, or a share of the pairs below 1."})
+    test_size: float = field(default=500, metadata={"help": "Test pairs without folds, or a share below 1."})
+    stock_models: list[str] = field(
+        default_factory=list, metadata={"help": "Reward models to put in the table as they are.", "nargs": "*"}
+    )
+    split_seed: int = field(default=0, metadata={"help": "Seed of folds and splits."})
+    n_bootstrap: int = field(default=1000, metadata={"help": "Bootstrap draws behind intervals and tests."})
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; returns the exit status: 1 where a run failed."""
+    started = time.time()
+    parser = CommandParser("experiment", (ExperimentArguments, DistributionalRewardConfig), DESCRIPTION, ESSENTIAL)
+    arguments, config = parser.parse(argv)
+    config.save_strategy = config.eval_strategy = "no" if config.eval_every_epochs is None else config.eval_strategy
+    dataset = load_preferences(arguments.dataset_name)
+    rows = usable_rows(dataset, arguments.rows)
+    folder = prepare_output_dir(config.output_dir)
+    data = describe(arguments.dataset_name, dataset)
+    settings = {
+        **public_facts(config),
+        "folds": arguments.folds,
+        "split_seed": arguments.split_seed,
+        "eval_size": arguments.eval_size,
+        "test_size": arguments.test_size,
+    }
+    key = {"data": data["fingerprint"], "model": arguments.model_name_or_path, **settings}
+    for name in ("output_dir", "seed", "eta", "label_aggregation", "model_name_or_path"):
+        key.pop(name, None)
+    claim_folder(folder, key)
+    cells = list(plan_cells(rows, arguments.seeds, arguments.folds, arguments.etas))
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    sizes = tuple(as_size(size) for size in (arguments.eval_size, arguments.test_size))
+    failed = run_cells(
+        cells, dataset, arguments.folds, sizes, arguments.split_seed, arguments.model_name_or_path, config, folder
+    )
+    values = {"failed": [cell.name for cell in failed], "source": source_digest()}
+    write_results(folder, "experiment", {**vars(arguments), **settings}, data, started, values)
+    return 1 if failed else 0
+
+
+def as_size(size: float) -> float | int:
+    """A share stays one; anything from 1 on is a number of pairs."""
+    if size <= 0:
+        raise InputError(f"--eval_size and --test_size are numbers of pairs, or shares below 1, not {size:g}.")
+    return size if size < 1 else int(size)

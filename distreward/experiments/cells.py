@@ -1,0 +1,121 @@
+"""Running one cell of an experiment, and keeping what it found where the next run finds it."""
+
+import json
+import logging
+import time
+import traceback
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+
+from distreward.data.agreement import level_counts
+from distreward.experiments.plan import ROWS, Cell
+from distreward.metrics.calibration import level_log_loss
+from distreward.scoring import PairPredictions, RewardScorer
+from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
+
+logger = logging.getLogger("distreward")
+
+FACTS, PREDICTIONS, FAILURE = "cell.json", "predictions.npz", "failed.txt"
+
+
+def run_cell(
+    cell: Cell, splits: dict[str, Dataset], model: str, config: DistributionalRewardConfig, folder: Path
+) -> dict[str, Any]:
+    """Train one cell and predict its development and test pairs.
+
+    Writes `predictions.npz` and, last, `cell.json`: a cell without it was cut off and is run again.
+
+    Args:
+        cell: which row, seed, fold and eta.
+        splits: `train`, `validation`, `test`.
+        model: base model, a directory or Hub id.
+        config: training settings that all cells share.
+        folder: of this cell.
+
+    Returns:
+        What `cell.json` holds.
+    """
+    started = time.time()
+    row = ROWS[cell.row]
+    settings = replace(
+        config,
+        output_dir=str(folder / "training"),
+        seed=cell.seed,
+        label_aggregation=row.label_aggregation,
+        eta=config.eta if cell.eta is None else cell.eta,
+    )
+    trainer = OBJECTIVES[row.objective](
+        model, args=settings, train_dataset=splits["train"], eval_dataset=splits["validation"]
+    )
+    trainer.train()
+    development = trainer.evaluate()  # tunes lambda, on the development pairs of the best checkpoint
+    scorer = RewardScorer(
+        trainer.model,
+        trainer.processing_class,
+        max_length=settings.max_length,
+        feature_cache_dir=settings.feature_cache_dir if settings.freeze_backbone else None,
+    )
+    found = {name: scorer.score_pairs(splits[name]) for name in ("validation", "test")}
+    trainer.end()
+    write_predictions(folder, found, {name: splits[name]["id"][:] for name in found})
+    facts = {
+        "cell": asdict(cell),
+        "reward_head": found["test"].reward_head,
+        "development": development,
+        "development_log_loss": development_log_loss(found["validation"], splits["validation"]),
+        "rows": {name: split.num_rows for name, split in splits.items()},
+        "seconds": round(time.time() - started, 1),
+    }
+    write_facts(folder, facts)
+    return facts
+
+
+def write_predictions(folder: Path, found: dict[str, PairPredictions], ids: dict[str, list[str]]) -> None:
+    """`predictions.npz`: for `validation` and `test`, the ids and the numbers [N, 14] of the pairs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {}
+    for name, predicted in found.items():
+        arrays[f"{name}_columns"] = predicted.to_columns()
+        arrays[f"{name}_ids"] = np.array(ids[name])
+    with (folder / f"{PREDICTIONS}.tmp").open("wb") as file:
+        np.savez(file, **arrays)
+    (folder / f"{PREDICTIONS}.tmp").replace(folder / PREDICTIONS)
+
+
+def read_predictions(folder: Path, name: str, reward_head: dict[str, Any]) -> tuple[PairPredictions, list[str]]:
+    """The predictions of `validation` or `test` that a cell left, and the ids of the pairs."""
+    with np.load(folder / PREDICTIONS) as arrays:
+        return PairPredictions.from_columns(arrays[f"{name}_columns"], reward_head), arrays[f"{name}_ids"].tolist()
+
+
+def write_facts(folder: Path, facts: dict[str, Any]) -> None:
+    """`cell.json`, in one piece."""
+    temporary = folder / f".{FACTS}.tmp"
+    temporary.write_text(json.dumps(facts, indent=1, default=float) + "\n", encoding="utf-8")
+    temporary.replace(folder / FACTS)
+
+
+def read_facts(folder: Path) -> dict[str, Any] | None:
+    """`cell.json` of a cell that is done, else None."""
+    file = folder / FACTS
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def note_failure(folder: Path, error: Exception) -> None:
+    """Keep the traceback of a cell that failed; the next run tries it again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FAILURE).write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    logger.error("%s failed: %s (traceback in %s)", folder.name, str(error).strip().splitlines()[:1], folder / FAILURE)
+
+
+def development_log_loss(predicted: PairPredictions, dataset: Dataset) -> float | None:
+    """Mean negative log probability of the development labels, in nats; None for a scalar head.
+
+    What eta is chosen by: it is defined at rho = 0 for every eta, unlike the training loss, whose target eta shapes.
+    """
+    probs = predicted.level_probs()
+    return None if probs is None else level_log_loss(probs, level_counts(dataset["preferences"][:]))

@@ -1,0 +1,99 @@
+"""Running the cells of an experiment: those that are done are kept, one that fails does not stop the others."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from tqdm.auto import tqdm
+
+import distreward
+from distreward.errors import InputError
+from distreward.experiments.cells import note_failure, read_facts, run_cell
+from distreward.experiments.plan import Cell, split_fold
+from distreward.trainers import DistributionalRewardConfig
+
+logger = logging.getLogger("distreward")
+
+KEY_FILE = "experiment.json"
+
+
+def claim_folder(folder: Path, key: dict[str, Any]) -> None:
+    """Make `folder` this experiment's, or refuse it if it holds the cells of another one.
+
+    Args:
+        folder: of the experiment.
+        key: everything a number depends on: data, model, settings. Which rows and seeds are run may change.
+
+    Raises:
+        InputError: naming the first setting that differs.
+    """
+    file = folder / KEY_FILE
+    if file.is_file():
+        found = json.loads(file.read_text(encoding="utf-8"))
+        different = [name for name in key if found.get(name) != key[name]]
+        if different:
+            name = different[0]
+            raise InputError(
+                f"--output_dir {folder}: holds cells made with {name} = {found.get(name)!r}, not {key[name]!r}; name another "
+                "folder, or take the old setting."
+            )
+        return
+    temporary = file.with_name(f".{file.name}.tmp")
+    temporary.write_text(json.dumps(key, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(file)
+
+
+def run_cells(
+    cells: Sequence[Cell],
+    dataset: Dataset,
+    folds: int,
+    sizes: tuple[float | int, float | int],
+    split_seed: int,
+    model: str,
+    config: DistributionalRewardConfig,
+    folder: Path,
+) -> list[Cell]:
+    """Run the cells that are not done yet.
+
+    Args:
+        cells: of `plan_cells`.
+        dataset: all labelled pairs.
+        folds, split_seed: see `split_fold`.
+        sizes: development and test size.
+        model, config: see `run_cell`.
+        folder: of the experiment; each cell has a folder in its `cells`.
+
+    Returns:
+        The cells that failed; each left its traceback in `failed.txt`.
+    """
+    failed, splits, fold = [], None, None
+    with tqdm(cells, unit="run", desc="Training runs") as bar:
+        for cell in bar:
+            bar.set_postfix_str(cell.name)
+            place = folder / "cells" / cell.name
+            if read_facts(place) is not None:
+                continue
+            if splits is None or fold != cell.fold:
+                splits, fold = split_fold(dataset, cell, folds, *sizes, split_seed), cell.fold
+            try:
+                run_cell(cell, splits, model, config, place)
+            except InputError:
+                raise  # a setting that no cell can work with
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other cells are worth having
+                note_failure(place, error)
+                failed.append(cell)
+    return failed
+
+
+def source_digest() -> str:
+    """16 hex digits that change with any line of this package: which code made a number."""
+    digest = hashlib.sha256()
+    root = Path(distreward.__file__).parent
+    for file in sorted(root.rglob("*.py")):
+        digest.update(str(file.relative_to(root)).encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
