@@ -13,7 +13,7 @@ import copy
 import functools
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,17 @@ def reward_model_class(backbone_class: type[PreTrainedModel]) -> type[PreTrained
     return type(backbone_class.__name__, (RewardModelMixin, backbone_class), {"__module__": __name__})
 
 
+@contextmanager
+def output_layer_expected_missing(model_class: type[PreTrainedModel]) -> Iterator[None]:
+    """Loading does not report a missing output layer inside the `with` block: a base model has none. All else it does."""
+    before = model_class._keys_to_ignore_on_load_missing
+    model_class._keys_to_ignore_on_load_missing = [*(before or ()), rf"^(?!{model_class.base_model_prefix}\.)"]
+    try:
+        yield
+    finally:
+        model_class._keys_to_ignore_on_load_missing = before
+
+
 class AutoRewardModel:
     """Loads a reward model, or makes one from a base model. See `from_pretrained` and `from_config`."""
 
@@ -168,7 +179,8 @@ class AutoRewardModel:
                 head), or any base model (then `reward_head` is needed). A directory or a Hub id.
             reward_head: `scalar`, `mean_variance` or `likert`. May be left out for reward model checkpoints.
             kwargs: everything `PreTrainedModel.from_pretrained` takes (`dtype`, `device_map`,
-                `quantization_config`, `attn_implementation`, `trust_remote_code`, `revision` ...).
+                `quantization_config`, `attn_implementation`, `trust_remote_code`, `revision` ...), and settings of the
+                model's config (`attention_dropout`, `output_router_logits` ...).
 
         Returns:
             A `PreTrainedModel` whose forward returns `RewardOutput`, with `config.num_labels == 1`.
@@ -191,10 +203,14 @@ class AutoRewardModel:
                 ) from error
         if not kwargs.get("ignore_mismatched_sizes"):
             refuse_other_outputs(config, reward_head, path)
+        is_base_model = not hasattr(config, "reward_head") and not is_stock_classifier(config)
         config = with_reward_head(config, reward_head, path)
+        for name in set(kwargs) & set(config.to_dict()) - {"dtype", "quantization_config"}:
+            setattr(config, name, kwargs.pop(name))
         model_class = reward_model_class(sequence_classification_class(config))
         try:
-            return model_class.from_pretrained(path, config=config, **kwargs)
+            with output_layer_expected_missing(model_class) if is_base_model else nullcontext():
+                return model_class.from_pretrained(path, config=config, **kwargs)
         except OSError as error:
             raise InputError(f"{path}: its weights cannot be opened ({first_line(error)}); check the path.") from error
 
