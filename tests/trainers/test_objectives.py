@@ -102,7 +102,7 @@ def assert_same_gradients(gradients, wanted):
     """Equal to float32's precision, measured against the largest entry of each parameter's gradient."""
     assert gradients.keys() == wanted.keys()
     for name, gradient in gradients.items():
-        assert_close(gradient, wanted[name], rtol=2e-4, atol=2e-6 * float(wanted[name].abs().max()), msg=name)
+        assert_close(gradient, wanted[name], rtol=2e-4, atol=1e-5 * float(wanted[name].abs().max()), msg=name)
 
 
 def entropy(values: list[int]) -> float:
