@@ -9,7 +9,7 @@
 | `chosen` and `rejected` conversations that repeat a text `prompt` | their common leading messages, as in TRL |
 
 `chosen` becomes response A, so the one label is 2; TRL's format does not say how strong the preference is
-(`strength_known` false). `margin` is kept.
+(`strength_known` false). `margin` is kept. A blank response is a response, as in our own schema.
 """
 
 import os
@@ -57,7 +57,7 @@ def pair_from_trl_row(row: dict[str, Any], where: str, default_id: str | None = 
     conversations = is_list(row["chosen"]) and is_list(row["rejected"])
     if not conversations:
         for field in ("chosen", "rejected"):
-            check_text(row[field], field, where)
+            check_text(row[field], field, where, blank_allowed=True)
     if row.get("prompt") is None:
         prompt, chosen, rejected = _split_conversations(row, where) if conversations else _split_texts(row, where)
     elif conversations and isinstance(row["prompt"], str) and _holds_prompt(row["chosen"]):
@@ -88,10 +88,11 @@ def _split_texts(row: dict[str, Any], where: str) -> tuple[str, str, str]:
     chosen, rejected = row["chosen"], row["rejected"]
     # One character less than the shorter text: otherwise a text that begins the other would leave an empty response.
     length = min(len(os.path.commonprefix([chosen, rejected])), len(chosen.rstrip()) - 1, len(rejected.rstrip()) - 1)
-    prefix = chosen[:length]
-    at_boundary = prefix[-1:].isspace() or (chosen[length].isspace() and rejected[length].isspace())
-    words_before = prefix.rsplit(None, 1)[:-1]  # all but the last word, which may go on differently in the two texts
-    prompt = prefix.rstrip() if at_boundary else "".join(words_before)
+    prefix = chosen[: max(length, 0)]
+    if prefix and (prefix[-1].isspace() or (chosen[length].isspace() and rejected[length].isspace())):
+        prompt = prefix.rstrip()
+    else:
+        prompt = "".join(prefix.rsplit(None, 1)[:-1])  # all but the last word, which may go on differently in the texts
     if not prompt.strip():
         got = f"no `prompt`, and texts without a common beginning ({shown(chosen, 30)} and {shown(rejected, 30)})"
         raise row_error(where, "chosen", got, "the prompt at the start of both", "add a `prompt` column")
@@ -120,9 +121,9 @@ def _check_repeated(text: str, prompt: list[dict[str, str]], where: str) -> None
 def _response(value: Any, field: str, where: str) -> str:
     """The text of a response given as text or as one assistant message."""
     if isinstance(value, str):
-        return check_text(value, field, where)
+        return check_text(value, field, where, blank_allowed=True)
     message = value[0] if len(value) == 1 else None
     if not isinstance(message, dict) or message.get("role") != "assistant" or "content" not in message:
         got = f"{len(value)} messages after the prompt ({shown(value)})"
         raise row_error(where, field, got, "exactly one message, from the assistant")
-    return check_text(message["content"], field, where)
+    return check_text(message["content"], field, where, blank_allowed=True)

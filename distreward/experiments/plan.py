@@ -77,7 +77,9 @@ def usable_rows(dataset: Dataset, wanted: Sequence[str]) -> list[str]:
         if name not in ROWS:
             raise InputError(f"--rows {name}: no such row{nearest(name, ROWS)}; there are {', '.join(ROWS)}.")
         if OBJECTIVES[ROWS[name].objective].label_kind == "scores" and not scored:
-            raise InputError(f"--rows {name}: the data set has no `scores_a` and `scores_b`, which this row learns from.")
+            raise InputError(
+                f"--rows {name}: the data set has no `scores_a` and `scores_b`, which this row learns from."
+            )
     if wanted:
         return list(wanted)
     return [name for name, row in ROWS.items() if scored or OBJECTIVES[row.objective].label_kind != "scores"]

@@ -10,7 +10,6 @@ from typing import Any
 from datasets import Dataset
 from tqdm.auto import tqdm
 
-import distreward
 from distreward.errors import InputError
 from distreward.experiments.cells import note_failure, read_facts, run_cell
 from distreward.experiments.plan import Cell, split_fold
@@ -92,7 +91,7 @@ def run_cells(
 def source_digest() -> str:
     """16 hex digits that change with any line of this package: which code made a number."""
     digest = hashlib.sha256()
-    root = Path(distreward.__file__).parent
+    root = Path(__file__).parents[1]
     for file in sorted(root.rglob("*.py")):
         digest.update(str(file.relative_to(root)).encode())
         digest.update(file.read_bytes())

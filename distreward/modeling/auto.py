@@ -13,7 +13,7 @@ import copy
 import functools
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,13 @@ from distreward.modeling.adapter_files import HUB_KWARGS, is_adapter, open_adapt
 from distreward.modeling.features import outputs_from_features
 from distreward.modeling.heads import REWARD_HEADS, reward_head_entry
 from distreward.modeling.output import RewardOutput
-from distreward.modeling.output_layer import head_names, keep_head_exact, record_spared, spare_missing
+from distreward.modeling.output_layer import (
+    keep_head_exact,
+    output_layer_expected_missing,
+    record_spared,
+    refuse_missing_head,
+    spare_missing,
+)
 from distreward.modeling.pooling import last_token_index
 
 logger = logging.getLogger("distreward")
@@ -170,9 +176,10 @@ class AutoRewardModel:
                 Hub id.
             reward_head: `scalar`, `mean_variance` or `likert`. May be left out for reward model checkpoints.
             kwargs: everything `PreTrainedModel.from_pretrained` takes (`dtype`, `device_map`,
-                `quantization_config`, `attn_implementation`, `trust_remote_code`, `revision` ...). An adapter's base
-                model is quantised as it was in training unless `quantization_config` says otherwise (None: not at all),
-                and `is_trainable=True` opens the adapter for more training.
+                `quantization_config`, `attn_implementation`, `trust_remote_code`, `revision` ...), and settings of the
+                model's config (`attention_dropout`, `output_router_logits` ...). An adapter's base model is quantised
+                as it was in training unless `quantization_config` says otherwise (None: not at all), and
+                `is_trainable=True` opens the adapter for more training.
 
         Returns:
             A `PreTrainedModel` (for an adapter a `PeftModel` over one) whose forward returns `RewardOutput`, with
@@ -200,20 +207,23 @@ class AutoRewardModel:
                 ) from error
         if not kwargs.get("ignore_mismatched_sizes"):
             refuse_other_outputs(config, reward_head, path)
-        is_reward_model = reward_head is None or (bool(vars(config).get("reward_head")) and is_stock_classifier(config))
+        has_head = is_stock_classifier(config) and (reward_head is None or hasattr(config, "reward_head"))
         config = with_reward_head(config, reward_head, path)
+        for name in set(kwargs) & set(config.to_dict()) - {"dtype", "quantization_config"}:
+            setattr(config, name, kwargs.pop(name))
         model_class = reward_model_class(sequence_classification_class(config))
         try:
-            model, found = model_class.from_pretrained(path, config=config, output_loading_info=True, **kwargs)
-            unquantizable = spare_missing(model, found["missing_keys"], kwargs.get("quantization_config"))
-            if unquantizable is not None:
-                kwargs["quantization_config"] = unquantizable
+            with nullcontext() if has_head else output_layer_expected_missing(model_class):
                 model, found = model_class.from_pretrained(path, config=config, output_loading_info=True, **kwargs)
+                unquantizable = spare_missing(model, found["missing_keys"], kwargs.get("quantization_config"))
+                if unquantizable is not None:
+                    kwargs["quantization_config"] = unquantizable
+                    model, found = model_class.from_pretrained(path, config=config, output_loading_info=True, **kwargs)
         except OSError as error:
             raise InputError(f"{path}: its weights cannot be opened ({first_line(error)}); check the path.") from error
         record_spared(model)
         model.missing_weights = sorted(found["missing_keys"])
-        if is_reward_model:
+        if has_head:
             refuse_missing_head(model, path)
         return model
 
@@ -258,16 +268,6 @@ def refuse_other_outputs(config: PreTrainedConfig, reward_head: str | None, path
         raise InputError(
             f"{path}: a classifier with {config.num_labels} outputs, but a {reward_head!r} reward head has {wanted}; "
             "start from its base model, or pass ignore_mismatched_sizes=True to replace the output layer."
-        )
-
-
-def refuse_missing_head(model: PreTrainedModel, path: str) -> None:
-    """Refuse a checkpoint that calls itself a reward model but does not hold its head."""
-    lost = [name for name in model.missing_weights if name.split(".")[0] in head_names(model)]
-    if lost:
-        raise InputError(
-            f"{path}: the weights of its reward head ({', '.join(lost)}) are not in the checkpoint, so rewards would come "
-            "from a random layer; save it again from the trained model, or train a new head with reward_head=..."
         )
 
 

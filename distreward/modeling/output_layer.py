@@ -6,7 +6,8 @@ and is never quantised. Beside an adapter it is trained and saved in full (`mode
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, autocast, nn
@@ -57,6 +58,27 @@ def keep_head_exact(model: PreTrainedModel) -> None:
     names = head_names(model)
     model._keep_in_fp32_modules = {*(model._keep_in_fp32_modules or ()), *names}  # every quantiser reads this one
     model._keep_in_fp32_modules_strict = {*(model._keep_in_fp32_modules_strict or ()), *(f"{name}." for name in names)}
+
+
+@contextmanager
+def output_layer_expected_missing(model_class: type[PreTrainedModel]) -> Iterator[None]:
+    """Loading does not report a missing output layer inside the `with` block: a base model has none. All else it does."""
+    before = model_class._keys_to_ignore_on_load_missing
+    model_class._keys_to_ignore_on_load_missing = [*(before or ()), rf"^(?!{model_class.base_model_prefix}\.)"]
+    try:
+        yield
+    finally:
+        model_class._keys_to_ignore_on_load_missing = before
+
+
+def refuse_missing_head(model: PreTrainedModel, path: str) -> None:
+    """Refuse a checkpoint that calls itself a reward model but does not hold its head."""
+    lost = [name for name in model.missing_weights if name.split(".")[0] in head_names(model)]
+    if lost:
+        raise InputError(
+            f"{path}: the weights of its reward head ({', '.join(lost)}) are not in the checkpoint, so rewards would come "
+            "from a random layer; save it again from the trained model, or train a new head with reward_head=..."
+        )
 
 
 def spare_missing(model: PreTrainedModel, missing: Iterable[str], quantization_config: Any) -> Any:

@@ -102,7 +102,6 @@ class PairPredictions:
             rating_probs_b=side_b[:, 2:] if has_ratings else None,
         )
 
-
     def to_columns(self) -> np.ndarray:
         """[N, 2 * 7] float64: what `from_columns` reads; nan where the head has no std or no ratings."""
         columns = np.full((len(self.mean_a), 2 * N_COLUMNS), np.nan)

@@ -8,46 +8,40 @@ What differs from TRL's trainer, and nothing else does:
 - the pad token is never the EOS token.
 """
 
-import copy
 import logging
 from typing import Any
 
 import torch
 from datasets import Dataset, IterableDataset
-from peft import PeftConfig, PeftModel
+from peft import PeftModel
 from torch import Tensor
 from transformers import AutoTokenizer
 from transformers.modeling_outputs import SequenceClassifierOutput
 from trl import RewardConfig, RewardTrainer
 
 from distreward.data.collator import FEATURE_COLUMNS, PairCollator
-from distreward.data.encoding import require_chat_template, resolve_chat_template
 from distreward.data.labels import LABEL_COLUMNS
 from distreward.losses import bradley_terry_loss
 from distreward.modeling import RewardOutput
 from distreward.modeling.adapter_files import save_reward_config
-from distreward.modeling.adapters import (
-    check_head_is_kept,
-    full_precision_head,
-    is_quantized,
-    keep_head,
-    restore_head,
-)
+from distreward.modeling.adapters import check_head_is_kept, full_precision_head, is_quantized, restore_head
 from distreward.modeling.auto import stock_form
-from distreward.modeling.padding import ensure_pad_token
-from distreward.trainers.config import DistributionalRewardConfig, schedule_evaluation
+from distreward.trainers.config import own_config
 from distreward.trainers.development import DevelopmentRecords
 from distreward.trainers.frozen import add_features
-from distreward.trainers.opening import freeze_for_features, open_model, record_objective
-from distreward.trainers.preparation import (
-    check_trl_data,
-    encode_schema,
-    is_schema,
-    limit_length,
-    require_rows,
+from distreward.trainers.gathering import PairGather
+from distreward.trainers.lengths import SAMPLED_BY_LENGTH
+from distreward.trainers.opening import (
+    add_adapter,
+    freeze_for_features,
+    open_model,
+    record_objective,
+    settle_special_tokens,
 )
+from distreward.trainers.preparation import prepare_pairs
 from distreward.trainers.resuming import saved_lambda
 from distreward.trainers.running import RunningPairMetrics
+from distreward.trainers.streams import StreamReport
 from distreward.trainers.votes import one_vote_for_a, share_preferring_a
 
 logger = logging.getLogger("distreward")
@@ -104,10 +98,11 @@ class DistributionalRewardTrainer(RewardTrainer):
         quantization_config=None,
         peft_config=None,
     ):
-        args = self._own_args(model, args, eval_dataset)
+        args = own_config(args, model, eval_dataset)
         model_init_kwargs = args.model_init_kwargs
         revision = (model_init_kwargs or {}).get("revision")
-        if isinstance(model, str):
+        by_name = isinstance(model, str)
+        if by_name:
             model = open_model(model, args, self.reward_head, quantization_config)
             quantization_config, args.model_init_kwargs = None, None  # used up; TRL would warn that it ignores them
         if processing_class is None:
@@ -115,18 +110,17 @@ class DistributionalRewardTrainer(RewardTrainer):
                 model.config._name_or_path, revision=revision, trust_remote_code=args.trust_remote_code
             )
         record_objective(model, args, type(self).__name__, self.objective, self.reward_head)
-        if args.pad_token is None:
-            ensure_pad_token(processing_class, model)
+        settle_special_tokens(processing_class, model, args)
         if data_collator is None:  # TRL sets `args.pad_token` on the tokenizer only later, and refuses unknown ones
             pad_token = args.pad_token or processing_class.pad_token
             data_collator = PairCollator(processing_class.convert_tokens_to_ids(pad_token), args.pad_to_multiple_of)
-        if peft_config is not None and isinstance(peft_config, PeftConfig) and not isinstance(model, PeftModel):
-            peft_config = keep_head(model, peft_config)
-        head_weights = full_precision_head(model) if is_quantized(model) else []
         self._frozen_model = freeze_for_features(model, peft_config) if args.freeze_backbone else None
+        head_weights = full_precision_head(model) if is_quantized(model) else []
+        model, peft_config = add_adapter(model, peft_config, args, by_name)
         self._running = {"train": RunningPairMetrics(), "eval": RunningPairMetrics()}
         self._records = DevelopmentRecords()
         self._tunes_lambda = False
+        self._stream_report = StreamReport(args.dataloader_num_workers)
         super().__init__(
             model=model,
             args=args,
@@ -146,36 +140,23 @@ class DistributionalRewardTrainer(RewardTrainer):
         if head_weights:
             restore_head(self.model, head_weights)
         check_head_is_kept(self.model)
-
-    def _own_args(self, model: Any, args: RewardConfig | None, eval_dataset: Any) -> DistributionalRewardConfig:
-        """Our config from whatever came, with the evaluation schedule and the packaged chat template filled in."""
-        if args is None:
-            name = model if isinstance(model, str) else model.config._name_or_path
-            args = DistributionalRewardConfig(f"{name.split('/')[-1]}-Reward")
-        elif not isinstance(args, DistributionalRewardConfig):
-            args = DistributionalRewardConfig.from_reward_config(args)
-        args = copy.copy(args)
-        args.chat_template_path = resolve_chat_template(args.chat_template_path)
-        if eval_dataset is not None:
-            schedule_evaluation(args, eval_dataset)
-        return args
+        self.add_callback(self._stream_report)
+        self._pair_gather = PairGather(self.gather_function)
 
     # ------------------------------------------------------------------------------------------------------ data
 
     def _prepare_dataset(self, dataset, processing_class, args, dataset_name: str) -> Dataset | IterableDataset:
         """Encode our schema or one of TRL's formats, then apply `max_length`, counting what is cut or dropped."""
-        require_rows(dataset, dataset_name)
-        names, num_proc = dataset.column_names or list(next(iter(dataset))), args.dataset_num_proc
-        if is_schema(names) and "chosen_ids" not in names:
-            require_chat_template(processing_class)
-            aggregated = args.label_aggregation == "majority"
-            dataset = encode_schema(dataset, processing_class, self.label_kind, aggregated, dataset_name, num_proc)
-        else:
-            check_trl_data(dataset, processing_class, self.objective, self.label_kind)
-            unlimited = copy.copy(args)
-            unlimited.max_length = None  # TRL would drop long rows without a word
-            dataset = super()._prepare_dataset(dataset, processing_class, unlimited, dataset_name)
-        dataset = limit_length(dataset, processing_class, args.max_length, args.truncation, dataset_name, num_proc)
+        dataset = prepare_pairs(
+            dataset,
+            processing_class,
+            args,
+            dataset_name,
+            objective=self.objective,
+            label_kind=self.label_kind,
+            report=self._stream_report,
+            encode_as_trl=super()._prepare_dataset,
+        )
         if self._frozen_model is not None:
             progress = None if args.disable_tqdm else f"Features of the {dataset_name} pairs"
             pad_token_id = processing_class.pad_token_id
@@ -184,7 +165,9 @@ class DistributionalRewardTrainer(RewardTrainer):
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
-        ours = (*LABEL_COLUMNS, *FEATURE_COLUMNS)
+        ours = [*LABEL_COLUMNS, *FEATURE_COLUMNS]
+        if self.args.train_sampling_strategy in SAMPLED_BY_LENGTH:
+            ours.append(self.args.length_column_name)
         self._signature_columns += [name for name in ours if name not in self._signature_columns]
 
     # ------------------------------------------------------------------------------------------------------ loss
@@ -211,6 +194,7 @@ class DistributionalRewardTrainer(RewardTrainer):
         n_tokens = inputs["attention_mask"].sum() if "attention_mask" in inputs else torch.zeros((), device=loss.device)
         self._running[mode].update(a.mean.detach(), b.mean.detach(), batch["level_counts"], n_tokens)
         if mode == "eval":
+            self._pair_gather.begin_batch(len(a.mean))
             self._records.add(self.accelerator, a, b, batch["level_counts"], weight, per_pair)
         return (loss, SequenceClassifierOutput(logits=outputs.logits)) if return_outputs else loss
 
@@ -252,8 +236,11 @@ class DistributionalRewardTrainer(RewardTrainer):
             self._tunes_lambda = False  # `predict` runs the same loop
 
     def evaluation_loop(self, *args, metric_key_prefix: str = "eval", **kwargs):
-        """TRL's loop, then our metrics over all pairs of the set, exact over batches and processes."""
+        """TRL's loop, over whole pairs; then our metrics over all pairs, exact over batches and processes."""
         self._records.clear()
+        self.gather_function = self._pair_gather = PairGather(
+            self.gather_function
+        )  # the Trainer's loop puts its own back
         self._running["eval"] = RunningPairMetrics()
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
         entry = getattr(self.model.config, "reward_head", None) or {"type": "scalar"}

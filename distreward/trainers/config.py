@@ -1,5 +1,6 @@
 """`DistributionalRewardConfig`: every argument of `trl.RewardConfig`, and what distributional training adds."""
 
+import copy
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 from trl import RewardConfig
 
-from distreward.data.encoding import TRUNCATIONS
+from distreward.data.encoding import TRUNCATIONS, resolve_chat_template
 from distreward.errors import InputError
 from distreward.losses import CDFS
 
@@ -109,12 +110,27 @@ class DistributionalRewardConfig(RewardConfig):
 
     @classmethod
     def from_reward_config(cls, config: RewardConfig) -> "DistributionalRewardConfig":
-        """The same settings, with our additions at their defaults: what makes a TRL script run unchanged."""
-        values = {f.name: getattr(config, f.name) for f in fields(config) if f.init}
-        values.pop("pad_token", None)  # deprecated in TRL; passing it on would warn about the default
-        ours = cls(**values)
-        ours.pad_token = config.pad_token
+        """The same settings, with our additions at their defaults: what makes a TRL script run unchanged.
+
+        So nothing is evaluated or saved but what TRL's settings ask for: `eval_every_epochs` is None.
+        """
+        ours = cls.__new__(cls)  # what TRL's config settled when it was made is not settled a second time
+        vars(ours).update({f.name: f.default for f in fields(cls)} | vars(config) | {"eval_every_epochs": None})
         return ours
+
+
+def own_config(args: RewardConfig | None, model: Any, eval_dataset: Any) -> DistributionalRewardConfig:
+    """A config of the trainer's own from what it was given, evaluation schedule and packaged chat template filled in."""
+    if args is None:
+        name = model if isinstance(model, str) else model.config._name_or_path
+        args = DistributionalRewardConfig(f"{name.split('/')[-1]}-Reward")
+    elif not isinstance(args, DistributionalRewardConfig):
+        args = DistributionalRewardConfig.from_reward_config(args)
+    args = copy.copy(args)
+    args.chat_template_path = resolve_chat_template(args.chat_template_path)
+    if eval_dataset is not None:
+        schedule_evaluation(args, eval_dataset)
+    return args
 
 
 def schedule_evaluation(args: DistributionalRewardConfig, eval_dataset: Any = None) -> None:

@@ -3,11 +3,16 @@
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, set_seed
+from peft import PeftConfig, PeftModel, get_peft_model
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
+from trl import RewardConfig
+from trl.trainer.utils import create_model_from_path
 
 from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel
+from distreward.modeling.adapters import keep_head
 from distreward.modeling.features import freeze_backbone
+from distreward.modeling.padding import ensure_pad_token
 from distreward.trainers.config import DistributionalRewardConfig
 
 
@@ -15,16 +20,38 @@ def open_model(
     path: str, args: DistributionalRewardConfig, reward_head: str, quantization_config: Any
 ) -> PreTrainedModel:
     """The reward model a string names, as TRL opens it: float32 unless said otherwise, seeded before the new head."""
-    kwargs = {"dtype": torch.float32, "trust_remote_code": args.trust_remote_code, **(args.model_init_kwargs or {})}
-    kwargs = {key: value for key, value in kwargs.items() if value is not None}
-    if isinstance(kwargs["dtype"], str) and kwargs["dtype"] != "auto":
-        kwargs["dtype"] = getattr(torch, kwargs["dtype"])
+    kwargs = {"trust_remote_code": args.trust_remote_code, **(args.model_init_kwargs or {})}
+    kwargs.pop("num_labels", None)  # the head decides; TRL overrides it too
     if quantization_config is not None:
+        if "quantization_config" in kwargs:
+            raise InputError("`quantization_config` came twice, to the trainer and in model_init_kwargs; give it once.")
         kwargs["quantization_config"] = quantization_config
-    if args.distributed_state.distributed_type in ("MULTI_GPU", "DEEPSPEED"):
+    if args.distributed_state.distributed_type in ("MULTI_GPU", "DEEPSPEED") or args.freeze_backbone:
         kwargs["device_map"] = None
     set_seed(args.seed)
-    return AutoRewardModel.from_pretrained(path, reward_head=reward_head, **kwargs)
+    return create_model_from_path(path, AutoRewardModel, reward_head=reward_head, **kwargs)
+
+
+def add_adapter(
+    model: PreTrainedModel, peft_config: Any, args: DistributionalRewardConfig, by_name: bool
+) -> tuple[Any, Any]:
+    """Settle that an adapter keeps the head, and put it over a model that was opened `by_name`.
+
+    TRL seeds once, makes the head, then the adapter. Given an opened model it seeds again, and the adapter would start
+    from the numbers the head started from. It still has to do the wrapping itself where a chat template brings tokens
+    that the adapter must train, and under DeepSpeed, which wants adapters in another precision.
+
+    Returns:
+        The model, and the PEFT config that is left for TRL to apply; None where it is used up.
+    """
+    if not isinstance(peft_config, PeftConfig) or isinstance(model, PeftModel):
+        return model, peft_config  # TRL refuses what it cannot take
+    peft_config = keep_head(model, peft_config)
+    template = args.chat_template_path
+    brings_tokens = template is not None and not template.endswith((".jinja", ".j2"))
+    if not by_name or brings_tokens or args.deepspeed_plugin is not None:
+        return model, peft_config
+    return get_peft_model(model, peft_config), None
 
 
 def record_objective(
@@ -44,6 +71,17 @@ def record_objective(
             entry["min_std"] = args.min_std
         if objective == "mean_variance_kl":
             entry.update(cdf=args.cdf, level_smoothing=args.level_smoothing, eta=args.eta)
+
+
+def settle_special_tokens(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, args: RewardConfig) -> None:
+    """Set the EOS token the user names, then find a pad token that is another one, unless the user names that too.
+
+    A token that is not in the vocabulary is left to TRL, which refuses it.
+    """
+    if args.eos_token in tokenizer.get_vocab():
+        tokenizer.eos_token = args.eos_token
+    if args.pad_token is None:
+        ensure_pad_token(tokenizer, model)
 
 
 def freeze_for_features(model: PreTrainedModel, peft_config: Any) -> PreTrainedModel:

@@ -1,26 +1,63 @@
 """From a data set of pairs to encoded rows with label columns; every row that leaves is counted and named in the log."""
 
-import logging
+import copy
+from collections.abc import Callable
 from typing import Any
 
 from datasets import Dataset, Features, IterableDataset, Sequence, Value
 from trl.data_utils import is_conversational
 
-from distreward.data.encoding import (
-    closing_length,
-    common_prefix_length,
-    encode_response,
-    fit_to_length,
-    require_chat_template,
-)
+from distreward.data.encoding import encode_response, require_chat_template
 from distreward.data.labels import LABEL_COLUMNS, label_columns
 from distreward.data.loading import drop_rows
 from distreward.errors import InputError
 from distreward.levels import N_LEVELS, N_RATINGS
-
-logger = logging.getLogger("distreward")
+from distreward.trainers.config import DistributionalRewardConfig
+from distreward.trainers.lengths import SAMPLED_BY_LENGTH, limit_length, with_lengths
+from distreward.trainers.streams import StreamReport
 
 SCHEMA_COLUMNS = {"prompt", "response_a", "response_b", "preferences"}
+
+
+def prepare_pairs(
+    dataset: Dataset | IterableDataset,
+    tokenizer: Any,
+    args: DistributionalRewardConfig,
+    name: str,
+    *,
+    objective: str,
+    label_kind: str,
+    report: StreamReport,
+    encode_as_trl: Callable[..., Dataset | IterableDataset],
+) -> Dataset | IterableDataset:
+    """Pairs in our schema or in one of TRL's formats, encoded and no longer than `max_length`.
+
+    Args:
+        dataset, tokenizer, args, name: as TRL's trainer has them.
+        objective, label_kind: the trainer's.
+        report: says what became of the rows of a stream.
+        encode_as_trl: TRL's own preparation, called with the first four.
+
+    Raises:
+        InputError: no row, none that can be learnt from, or one that cannot be encoded.
+    """
+    require_rows(dataset, name)
+    columns, num_proc = dataset.column_names or list(next(iter(dataset))), args.dataset_num_proc
+    if is_schema(columns) and "chosen_ids" not in columns:
+        require_chat_template(tokenizer)
+        aggregated = args.label_aggregation == "majority"
+        dataset = encode_schema(dataset, tokenizer, label_kind, aggregated, name, num_proc, report)
+    else:
+        check_trl_data(dataset, tokenizer, objective, label_kind)
+        unlimited = copy.copy(args)
+        unlimited.max_length = None  # TRL would drop long rows without a word
+        dataset = checked_margins(encode_as_trl(dataset, tokenizer, unlimited, name), name)
+        if "chosen" not in columns:
+            dataset = require_tokens(dataset, name)
+    dataset = limit_length(dataset, tokenizer, args.max_length, args.truncation, name, num_proc, report)
+    if args.train_sampling_strategy in SAMPLED_BY_LENGTH:
+        dataset = with_lengths(dataset, args.length_column_name, name, num_proc)
+    return dataset
 
 
 def is_schema(column_names: list[str]) -> bool:
@@ -53,11 +90,12 @@ def encode_schema(
     aggregated: bool,
     name: str,
     num_proc: int | None,
+    report: StreamReport,
 ) -> Dataset | IterableDataset:
     """Schema rows to `chosen_ids` (A), `rejected_ids` (B), `prompt_length` and label columns.
 
     Rows an objective cannot learn from (no vote, only ties for a loss that ignores ties, no scores) are dropped and
-    counted; if none is left the data set is refused.
+    counted (for a stream by `report`, as it is read); if none is left of a stored data set it is refused.
     """
 
     def encode(batch: dict[str, list]) -> dict[str, list]:
@@ -79,7 +117,8 @@ def encode_schema(
     names = dataset.column_names
     if isinstance(dataset, IterableDataset):
         encoded = dataset.map(encode, batched=True, remove_columns=[c for c in names or () if c != "margin"])
-        return encoded.filter(lambda weight: weight > 0, input_columns="pair_weight")
+        useless = report.count(f"dropped %d of %d rows: {_no_label(name)}")
+        return encoded.filter(lambda weight: not useless.add(weight <= 0), input_columns="pair_weight")
     encoded = dataset.map(
         encode,
         batched=True,
@@ -88,9 +127,9 @@ def encode_schema(
         num_proc=num_proc,
         desc=f"Encoding the {name} pairs",
     )
-    encoded = _checked_margins(encoded, name)
+    encoded = checked_margins(encoded, name)
     weights = encoded.with_format("numpy")["pair_weight"][:]
-    kept = drop_rows(encoded, weights > 0, f"no label in the {name} set that this objective can learn from")
+    kept = drop_rows(encoded, weights > 0, _no_label(name))
     if kept.num_rows == 0:
         wanted = (
             "Likert scores for both responses (`scores_a`, `scores_b`)" if label_kind == "scores" else "`preferences`"
@@ -101,9 +140,15 @@ def encode_schema(
     return kept
 
 
-def _checked_margins(encoded: Dataset, name: str) -> Dataset:
+def _no_label(name: str) -> str:
+    return f"no label in the {name} set that this objective can learn from"
+
+
+def checked_margins(encoded: Dataset | IterableDataset, name: str) -> Dataset | IterableDataset:
     """`margin` where every row has one; the column goes where none has; a mixture is refused, not guessed at."""
-    margins = encoded["margin"][:] if "margin" in encoded.column_names else []
+    if isinstance(encoded, IterableDataset) or "margin" not in encoded.column_names:
+        return encoded
+    margins = encoded["margin"][:]
     missing = sum(margin is None for margin in margins)
     if 0 < missing < len(margins):
         raise InputError(
@@ -128,43 +173,18 @@ def _encoded_features(with_margin: bool) -> Features:
     return Features({**features, "margin": number} if with_margin else features)
 
 
-def limit_length(
-    dataset: Dataset | IterableDataset,
-    tokenizer: Any,
-    max_length: int | None,
-    truncation: str,
-    name: str,
-    num_proc: int | None,
-) -> Dataset | IterableDataset:
-    """Apply `max_length` to encoded pairs by `truncation` (see `fit_to_length`); report how many were cut and dropped."""
-    if max_length is None:
-        return dataset
-    conversational = bool(getattr(tokenizer, "chat_template", None)) and truncation == "fit"
-    closing = closing_length(tokenizer) if conversational else 1
+def require_tokens(dataset: Dataset | IterableDataset, name: str) -> Dataset | IterableDataset:
+    """Refuse data that came tokenised and has a response without a single token; a stream as it is read."""
 
-    def shorten(row: dict[str, Any]) -> dict[str, Any]:
-        length = row.get("prompt_length")
-        if length is None:  # pairs encoded by TRL: what both sides share is, or contains, the prompt
-            length = common_prefix_length(row["chosen_ids"], row["rejected_ids"])
-        sides = [row["chosen_ids"], row["rejected_ids"]]
-        short = [fit_to_length(ids, length, closing, max_length, truncation) for ids in sides]
-        cut = any(now is not None and len(now) < len(ids) for now, ids in zip(short, sides, strict=True))
-        return {"chosen_ids": short[0] or [], "rejected_ids": short[1] or [], "cut": cut}
+    unchanged = {} if isinstance(dataset, IterableDataset) else None  # with None a stored set is read, not written anew
 
-    if isinstance(dataset, IterableDataset):
-        shortened = dataset.map(shorten)
-        return shortened.filter(lambda a, b: bool(a and b), input_columns=["chosen_ids", "rejected_ids"])
-    if dataset.num_rows == 0:
-        return dataset
-    shortened = dataset.map(shorten, num_proc=num_proc, desc=f"Fitting the {name} pairs into {max_length} tokens")
-    fits = [bool(a and b) for a, b in zip(shortened["chosen_ids"], shortened["rejected_ids"], strict=True)]
-    if not any(fits):
-        raise InputError(
-            f"all {len(fits)} pairs of the {name} set are longer than max_length={max_length} tokens; pass a larger "
-            "--max_length or --truncation fit."
-        )
-    n_cut = sum(cut for cut, fit in zip(shortened["cut"], fits, strict=True) if fit)
-    if n_cut:
-        logger.warning("cut %d of %d %s pairs to %d tokens (%s)", n_cut, len(fits), name, max_length, truncation)
-    reason = f"longer than max_length={max_length} tokens in the {name} set (see --truncation)"
-    return drop_rows(shortened.remove_columns("cut"), fits, reason)
+    def check(chosen_ids: list[int], rejected_ids: list[int], index: int) -> dict | None:
+        for column, ids in (("chosen_ids", chosen_ids), ("rejected_ids", rejected_ids)):
+            if len(ids) == 0:
+                raise InputError(
+                    f"row {index} of the {name} set, field `{column}`: got no token, wanted one or more (a blank response "
+                    "has the EOS token); mend or remove the row."
+                )
+        return unchanged
+
+    return dataset.map(check, with_indices=True, input_columns=["chosen_ids", "rejected_ids"])

@@ -74,6 +74,16 @@ def test_implicit_text_prompts_end_at_a_word_and_lose_nothing(chosen, rejected, 
     assert (prompt + response_a, prompt + response_b) == (chosen, rejected)
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_a_blank_response_is_data(blank):
+    """As in our own schema, and as TRL has it: the answer that says nothing was judged too."""
+    expected = ([user("Hi")], blank, "b")
+    assert texts(pair(prompt="Hi", chosen=blank, rejected="b")) == expected
+    assert texts(pair(prompt=[user("Hi")], chosen=[assistant(blank)], rejected=[assistant("b")])) == expected
+    assert texts(pair(chosen=[user("Hi"), assistant(blank)], rejected=[user("Hi"), assistant("b")])) == expected
+    assert texts(pair(prompt="Hi", chosen="b", rejected=blank)) == ([user("Hi")], "b", blank)
+
+
 def test_implicit_conversations_keep_all_common_turns():
     turns = [{"role": "system", "content": "Be kind."}, user("Hi"), assistant("Hello."), user("Joke?")]
     prompt, response_a, response_b = texts(pair(chosen=turns + [assistant("Ha")], rejected=turns + [assistant("No")]))
@@ -88,7 +98,9 @@ def test_implicit_conversations_keep_all_common_turns():
         ("chosen", "no `prompt`", {"chosen": "Yes", "rejected": "Yes"}),
         ("chosen", "conversations that share no", {"chosen": [assistant("a")], "rejected": [assistant("b")]}),
         ("chosen", "conversations that share no", {"chosen": [], "rejected": []}),
-        ("chosen", r"' ' \(nothing", {"prompt": "Hi", "chosen": " ", "rejected": "b"}),
+        ("chosen", "no `prompt`", {"chosen": "", "rejected": "b"}),
+        ("chosen", "no `prompt`", {"chosen": "", "rejected": ""}),
+        ("chosen", "no `prompt`", {"chosen": " \n", "rejected": " \n"}),
         ("rejected", "None", {"prompt": "Hi", "chosen": "a", "rejected": None}),
         ("chosen", r"\[\{", {"prompt": "Hi", "chosen": [assistant("a")], "rejected": "b"}),
         ("prompt", "'  '", {"prompt": "  ", "chosen": "a", "rejected": "b"}),

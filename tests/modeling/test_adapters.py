@@ -70,7 +70,7 @@ def test_prompt_tuning_trains_the_head_too(model):
 def test_everything_after_the_backbone_is_saved_and_what_its_checkpoint_lacked(bert_config, tmp_path):
     AutoModelForMaskedLM.from_config(bert_config).save_pretrained(tmp_path)  # a BERT without its pooler
     bert = AutoRewardModel.from_pretrained(str(tmp_path), reward_head="scalar")
-    assert {"bert.pooler.dense.weight", "classifier.weight"} <= set(newly_made(bert))
+    assert "bert.pooler.dense.weight" in newly_made(bert)
     config = keep_head(bert, LoraConfig(target_modules=["query"]))
     assert config.modules_to_save == ["classifier", "bert.pooler.dense"]
     assert any("pooler.dense.modules_to_save" in name for name in trainable(get_peft_model(bert, config)))

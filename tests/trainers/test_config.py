@@ -1,5 +1,5 @@
 import warnings
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import pytest
 from trl import RewardConfig
@@ -59,6 +59,18 @@ def test_from_reward_config_keeps_every_setting():
     for field in fields(RewardConfig):
         assert getattr(ours, field.name) == getattr(given, field.name), field.name
     assert (ours.label_aggregation, ours.eta, ours.truncation) == ("all", 0.0, "drop")
+    assert ours.eval_every_epochs is None  # nobody asked for evaluations
+
+
+@dataclass
+class ScriptConfig(RewardConfig):
+    run_name_suffix: str = "a"
+
+
+def test_from_reward_config_keeps_what_a_script_added():
+    given = ScriptConfig("out", report_to="none", bf16=False, use_cpu=True, run_name_suffix="b")
+    ours = DistributionalRewardConfig.from_reward_config(given)
+    assert ours.run_name_suffix == "b" and ours.eta == 0.0
 
 
 def test_from_reward_config_keeps_the_pad_token():
