@@ -9,6 +9,8 @@ from typing import Any
 _HOMES = {
     "AutoRewardModel": "modeling",
     "RewardOutput": "modeling",
+    "export_scalar": "modeling",
+    "RewardCallable": "rlhf",
     "RewardScorer": "scoring",
     "PairPredictions": "scoring",
     "evaluate_predictions": "scoring",

@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "train a reward model on annotators' labels",
     "evaluate": "accuracy, Diverging-ID AUROC and calibration of a reward model on labelled pairs",
     "score": "add rewards and divergence scores to a JSONL file of prompts and responses",
+    "export": "write one output of a reward model as a stock 1-label checkpoint, for TRL and servers",
 }
 """Command name -> what it does. Each is a module of this package with a `main(argv)` that returns an exit status."""
 

@@ -11,6 +11,7 @@ on disk is an ordinary stock checkpoint. Two forms of the same config:
 
 import copy
 import functools
+import inspect
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +21,20 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
-from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from distreward.errors import InputError
 from distreward.modeling.features import outputs_from_features
+from distreward.modeling.foreign import (
+    classifier_class,
+    is_stock_classifier,
+    require_one_output,
+    sequence_classification_class,
+    trained_pooling,
+    untrusted,
+)
 from distreward.modeling.heads import REWARD_HEADS, reward_head_entry
 from distreward.modeling.output import RewardOutput
-from distreward.modeling.pooling import last_token_index
+from distreward.modeling.pooling import last_token_index, position_ids, without_leading_padding
 
 logger = logging.getLogger("distreward")
 
@@ -36,6 +44,9 @@ class RewardModelMixin:
 
     # A causal language model's checkpoint carries this head; a reward model has none. Not worth a warning.
     _keys_to_ignore_on_load_unexpected = (r"^lm_head\.",)
+
+    # Set on classes that come with a checkpoint: what they read, and where, is their own affair.
+    _own_code = False
 
     def __init__(self, config: PreTrainedConfig, *args: Any, **kwargs: Any):
         entry = config.reward_head
@@ -75,7 +86,7 @@ class RewardModelMixin:
         backbone = None
         if pooled_features is not None:
             raw = outputs_from_features(self, pooled_features)
-        elif hasattr(self, "score"):
+        elif hasattr(self, "score") and not self._own_code:
             pooled, backbone = self.last_hidden(input_ids, attention_mask, pooled_index, **kwargs)
             dtype = next(self.score.parameters()).dtype
             with torch.autocast(device_type=pooled.device.type, enabled=False):  # the head stays in its own precision
@@ -84,8 +95,9 @@ class RewardModelMixin:
             if pooled_index is not None:
                 raise ValueError("`pooled_index` needs a decoder backbone; an encoder pools one response per row.")
             kwargs.pop("use_cache", None)
-            backbone = super().forward(input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **kwargs)
-            raw = backbone.logits.float()
+            inputs = without_leading_padding({"input_ids": input_ids, "attention_mask": attention_mask, **kwargs})
+            backbone = super().forward(**inputs, return_dict=True)
+            raw = backbone.logits.float().view(-1, len(REWARD_HEADS[self.reward_head["type"]].output_names))
         output = REWARD_HEADS[self.reward_head["type"]].read(raw, self.reward_head)
         output.hidden_states = getattr(backbone, "hidden_states", None)
         output.attentions = getattr(backbone, "attentions", None)
@@ -94,17 +106,29 @@ class RewardModelMixin:
     def last_hidden(self, input_ids, attention_mask, pooled_index=None, **kwargs) -> tuple[Tensor, Any]:
         """A decoder's hidden states at the pooled positions only, [R, H], and the backbone's output."""
         kwargs.setdefault("use_cache", False)  # packed rows are silently wrong with a cache, and rewards need none
+        if attention_mask is not None and attention_mask.dim() == 2 and takes_position_ids(type(self.base_model)):
+            kwargs.setdefault("position_ids", position_ids(attention_mask))
         backbone = self.base_model(input_ids=input_ids, attention_mask=attention_mask, **kwargs)
         hidden = backbone[0]  # [B, T, H]
         if pooled_index is None:
-            column = last_token_index(input_ids, attention_mask, self.config.get_text_config().pad_token_id)
+            pad, skipped = self.config.get_text_config().pad_token_id, self.reward_head.get("skipped_token_id")
+            column = last_token_index(input_ids, attention_mask, pad, skipped)
             row = torch.arange(hidden.shape[0], device=hidden.device)
         else:
             row, column = pooled_index.unbind(-1)
         return hidden[row, column.to(hidden.device)], backbone
 
     def save_pretrained(self, save_directory: str, **kwargs: Any) -> None:
-        """Write a stock `*ForSequenceClassification` checkpoint, see `PreTrainedModel.save_pretrained`."""
+        """Write a stock `*ForSequenceClassification` checkpoint, see `PreTrainedModel.save_pretrained`.
+
+        Raises:
+            InputError: a model that runs code of its own checkpoint: the file would open nowhere without it.
+        """
+        if self._own_code:
+            raise InputError(
+                f"{self.config.name_or_path}: runs code that comes with it and cannot be saved as a stock checkpoint; copy "
+                "its folder."
+            )
         with stock_form(self.config):
             super().save_pretrained(save_directory, **kwargs)
 
@@ -136,7 +160,15 @@ def stock_form(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
 @functools.cache
 def reward_model_class(backbone_class: type[PreTrainedModel]) -> type[PreTrainedModel]:
     """The reward model class over a stock `*ForSequenceClassification` class; the same one at every call."""
-    return type(backbone_class.__name__, (RewardModelMixin, backbone_class), {"__module__": __name__})
+    own_code = not backbone_class.__module__.startswith("transformers.")
+    members = {"__module__": __name__, "_own_code": own_code}
+    return type(backbone_class.__name__, (RewardModelMixin, backbone_class), members)
+
+
+@functools.cache
+def takes_position_ids(backbone_class: type[PreTrainedModel]) -> bool:
+    """Whether a backbone is told the positions of its tokens; those with ALiBi or recurrence count for themselves."""
+    return "position_ids" in inspect.signature(backbone_class.forward).parameters
 
 
 class AutoRewardModel:
@@ -174,11 +206,11 @@ class AutoRewardModel:
             A `PreTrainedModel` whose forward returns `RewardOutput`, with `config.num_labels == 1`.
 
         Raises:
-            InputError: no such model, a base model without `reward_head`, a head that is not the checkpoint's, or a
-                stock classifier with another number of outputs.
+            InputError: no such model, a base model without `reward_head`, a head that is not the checkpoint's, a stock
+                classifier with another number of outputs, or code in the checkpoint without `trust_remote_code`.
         """
         path = str(pretrained_model_name_or_path)
-        hub = {key: kwargs[key] for key in HUB_KWARGS if key in kwargs}
+        hub = {"trust_remote_code": False} | {key: kwargs[key] for key in HUB_KWARGS if kwargs.get(key) is not None}
         config = kwargs.pop("config", None)
         if config is None:
             if path.startswith((".", "/", "~")) and not Path(path).is_dir():
@@ -186,13 +218,17 @@ class AutoRewardModel:
             try:
                 config = AutoConfig.from_pretrained(path, **hub)
             except (OSError, ValueError) as error:
+                if "trust_remote_code" in str(error):
+                    raise untrusted(path, "named in config.json, `auto_map`") from error
                 raise InputError(
                     f"{path}: cannot be opened as a model ({first_line(error)}); check the path."
                 ) from error
         if not kwargs.get("ignore_mismatched_sizes"):
             refuse_other_outputs(config, reward_head, path)
+        for_scoring = reward_head is None and getattr(config, "reward_head", None) is None
         config = with_reward_head(config, reward_head, path)
-        model_class = reward_model_class(sequence_classification_class(config))
+        backbone = classifier_class(config, path, hub) if for_scoring else sequence_classification_class(config)
+        model_class = reward_model_class(backbone)
         try:
             return model_class.from_pretrained(path, config=config, **kwargs)
         except OSError as error:
@@ -219,18 +255,11 @@ def with_reward_head(config: PreTrainedConfig, reward_head: str | None, path: st
             )
         return config
     if reward_head is None:
-        if not is_stock_classifier(config) or config.num_labels != 1:
-            raise InputError(
-                f"{path}: not a reward model checkpoint (it has no `reward_head` entry and is no 1-label "
-                "ForSequenceClassification model); pass reward_head='scalar', 'mean_variance' or 'likert' to train one."
-            )
+        require_one_output(config, path)
         reward_head = "scalar"
-    config.reward_head = reward_head_entry(reward_head)
+    constants = trained_pooling(config) if reward_head == "scalar" and is_stock_classifier(config) else {}
+    config.reward_head = reward_head_entry(reward_head, **constants)
     return config
-
-
-def is_stock_classifier(config: PreTrainedConfig) -> bool:
-    return any(name.endswith("ForSequenceClassification") for name in config.architectures or ())
 
 
 def refuse_other_outputs(config: PreTrainedConfig, reward_head: str | None, path: str) -> None:
@@ -243,16 +272,6 @@ def refuse_other_outputs(config: PreTrainedConfig, reward_head: str | None, path
             f"{path}: a classifier with {config.num_labels} outputs, but a {reward_head!r} reward head has {wanted}; "
             "start from its base model, or pass ignore_mismatched_sizes=True to replace the output layer."
         )
-
-
-def sequence_classification_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
-    """transformers' own `*ForSequenceClassification` class of this architecture."""
-    try:
-        return MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
-    except KeyError as error:
-        raise InputError(
-            f"model type {config.model_type!r} has no ForSequenceClassification class in transformers; use another base."
-        ) from error
 
 
 def first_line(error: Exception) -> str:
