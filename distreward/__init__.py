@@ -10,6 +10,8 @@ _HOMES = {
     "AutoRewardModel": "modeling",
     "RewardOutput": "modeling",
     "merge_adapter": "modeling.merging",
+    "export_scalar": "modeling",
+    "RewardCallable": "rlhf",
     "RewardScorer": "scoring",
     "PairPredictions": "scoring",
     "evaluate_predictions": "scoring",

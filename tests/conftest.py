@@ -10,7 +10,20 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import BertConfig, LlamaConfig, PreTrainedTokenizerFast
+from transformers import (
+    BertConfig,
+    Gemma2Config,
+    Gemma3TextConfig,
+    GPT2Config,
+    LlamaConfig,
+    MistralConfig,
+    ModernBertConfig,
+    OPTConfig,
+    PreTrainedConfig,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen3Config,
+)
 
 from distreward.data.encoding import PLAIN_TEMPLATE
 
@@ -123,3 +136,40 @@ def pytest_addoption(parser):
     parser.addoption(
         "--write_docs", action="store_true", help="write the tables of the documentation that tests measure"
     )
+
+
+def architectures() -> dict[str, PreTrainedConfig]:
+    """Tiny configs of the backbones people use, by the prefix of their class; windows shorter than the texts of the tests.
+
+    The weights are wide enough that rewards of different texts clearly differ.
+    """
+    shape = {"vocab_size": 264, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    shape |= {"max_position_embeddings": 512, "initializer_range": 0.3}
+    wide = {**shape, "intermediate_size": 32}
+    special = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    grouped = {**wide, **special, "num_key_value_heads": 1, "head_dim": 8}
+    gpt2 = {"vocab_size": 264, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 512, "initializer_range": 0.3}
+    return {
+        "Llama": LlamaConfig(**grouped),
+        "Qwen2": Qwen2Config(**wide, **special, num_key_value_heads=1),
+        "Qwen3": Qwen3Config(**grouped),
+        "Gemma2": Gemma2Config(**grouped, sliding_window=16),
+        "Gemma3Text": Gemma3TextConfig(
+            **grouped, sliding_window=16, layer_types=["sliding_attention", "full_attention"]
+        ),
+        "Mistral": MistralConfig(**grouped, sliding_window=16),
+        "GPT2": GPT2Config(**gpt2, **special),
+        "OPT": OPTConfig(
+            vocab_size=264,
+            hidden_size=16,
+            ffn_dim=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=512,
+            word_embed_proj_dim=16,
+            init_std=0.3,
+            **special,
+        ),
+        "Bert": BertConfig(**wide, pad_token_id=0),
+        "ModernBert": ModernBertConfig(**wide, **special, cls_token_id=1, sep_token_id=2, local_attention=16),
+    }

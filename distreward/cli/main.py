@@ -13,6 +13,7 @@ COMMANDS = {
     "experiment": "compare all ways of training over seeds and folds, as in the paper's Table 3",
     "merge": "merge a trained adapter (LoRA) into its base model: one checkpoint that every tool opens",
     "score": "add rewards and divergence scores to a JSONL file of prompts and responses",
+    "export": "write one output of a reward model as a stock 1-label checkpoint, for TRL and servers",
 }
 """Command name -> what it does. Each is a module of this package with a `main(argv)` that returns an exit status."""
 

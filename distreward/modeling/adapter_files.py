@@ -80,7 +80,7 @@ def open_adapter(
 
 
 def save_reward_config(config: PreTrainedConfig, directory: str | Path) -> None:
-    """Write `reward_config.json` beside an adapter; `config` in its stock form (`modeling.auto.stock_form`)."""
+    """Write `reward_config.json` beside an adapter; `config` in its stock form (`modeling.reward_model.stock_form`)."""
     config.to_json_file(Path(directory, REWARD_CONFIG))
 
 

@@ -1,149 +1,33 @@
-"""`AutoRewardModel`: a reward model over any backbone with a `*ForSequenceClassification` class in transformers.
-
-The class is made on the fly from the backbone's own class and `RewardModelMixin`, and carries the backbone class's NAME:
-`save_pretrained` writes that name into `architectures`, PEFT, FSDP wrapping policies and servers look it up, and the file
-on disk is an ordinary stock checkpoint. Two forms of the same config:
-
-- in memory: `config.num_labels == 1`, what `trl.RewardTrainer`, GRPO and RLOO expect of a reward model;
-- on disk: `num_labels` 1, 2 or 5, `id2label` naming the outputs, `problem_type` "regression" (pipelines and servers then
-  return raw values), and the `reward_head` entry.
-"""
+"""`AutoRewardModel`: opens a reward model, or puts a reward head on any backbone with a `*ForSequenceClassification` class."""
 
 import copy
-import functools
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
-from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from distreward.errors import InputError
 from distreward.modeling.adapter_files import HUB_KWARGS, is_adapter, open_adapter
-from distreward.modeling.features import outputs_from_features
+from distreward.modeling.foreign import (
+    classifier_class,
+    is_stock_classifier,
+    require_one_output,
+    sequence_classification_class,
+    trained_pooling,
+    untrusted,
+)
 from distreward.modeling.heads import REWARD_HEADS, reward_head_entry
-from distreward.modeling.output import RewardOutput
 from distreward.modeling.output_layer import (
-    keep_head_exact,
     output_layer_expected_missing,
     record_spared,
     refuse_missing_head,
     spare_missing,
 )
-from distreward.modeling.pooling import last_token_index
+from distreward.modeling.reward_model import reward_model_class
 
 logger = logging.getLogger("distreward")
-
-
-class RewardModelMixin:
-    """Reads the outputs of a `*ForSequenceClassification` backbone as a reward head. Comes first in the MRO."""
-
-    # A causal language model's checkpoint carries this head; a reward model has none. Not worth a warning.
-    _keys_to_ignore_on_load_unexpected = (r"^lm_head\.",)
-
-    def __init__(self, config: PreTrainedConfig, *args: Any, **kwargs: Any):
-        entry = config.reward_head
-        set_stock_form(config)
-        super().__init__(config, *args, **kwargs)
-        # `config` may have been copied on the way; `self.config` is the one that counts from here on.
-        self.config.reward_head = entry
-        set_memory_form(self.config)
-        keep_head_exact(self)
-
-    @property
-    def reward_head(self) -> dict[str, Any]:
-        """The checkpoint's `reward_head` entry: type, constants, and what training tuned (lambda, eta)."""
-        return self.config.reward_head
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        pooled_index: Tensor | None = None,
-        pooled_features: Tensor | None = None,
-        **kwargs: Any,
-    ) -> RewardOutput:
-        """Rewards of B responses.
-
-        Args:
-            input_ids, attention_mask: [B, T] as for the backbone.
-            pooled_index: int64 [R, 2] (row, column) of the last token of every response, for rows that hold several
-                responses; R takes the place of B. Decoders only. Default: each row's last attended token.
-            pooled_features: [B, H] features computed before (`modeling.features`), in place of the texts.
-            kwargs: passed to the backbone.
-
-        Returns:
-            `RewardOutput`, float32.
-        """
-        kwargs.pop("labels", None)
-        kwargs.pop("return_dict", None)
-        backbone = None
-        if pooled_features is not None:
-            raw = outputs_from_features(self, pooled_features)
-        elif hasattr(self, "score"):
-            pooled, backbone = self.last_hidden(input_ids, attention_mask, pooled_index, **kwargs)
-            raw = outputs_from_features(self, pooled)
-        else:
-            if pooled_index is not None:
-                raise ValueError("`pooled_index` needs a decoder backbone; an encoder pools one response per row.")
-            kwargs.pop("use_cache", None)
-            backbone = super().forward(input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **kwargs)
-            raw = backbone.logits.float()
-        output = REWARD_HEADS[self.reward_head["type"]].read(raw, self.reward_head)
-        output.hidden_states = getattr(backbone, "hidden_states", None)
-        output.attentions = getattr(backbone, "attentions", None)
-        return output
-
-    def last_hidden(self, input_ids, attention_mask, pooled_index=None, **kwargs) -> tuple[Tensor, Any]:
-        """A decoder's hidden states at the pooled positions only, [R, H], and the backbone's output."""
-        kwargs.setdefault("use_cache", False)  # packed rows are silently wrong with a cache, and rewards need none
-        backbone = self.base_model(input_ids=input_ids, attention_mask=attention_mask, **kwargs)
-        hidden = backbone[0]  # [B, T, H]
-        if pooled_index is None:
-            column = last_token_index(input_ids, attention_mask, self.config.get_text_config().pad_token_id)
-            row = torch.arange(hidden.shape[0], device=hidden.device)
-        else:
-            row, column = pooled_index.unbind(-1)
-        return hidden[row, column.to(hidden.device)], backbone
-
-    def save_pretrained(self, save_directory: str, **kwargs: Any) -> None:
-        """Write a stock `*ForSequenceClassification` checkpoint, see `PreTrainedModel.save_pretrained`."""
-        with stock_form(self.config):
-            super().save_pretrained(save_directory, **kwargs)
-
-
-def set_stock_form(config: PreTrainedConfig) -> None:
-    """Give `config` the form it has on disk: one label per output of the head, named."""
-    names = REWARD_HEADS[config.reward_head["type"]].output_names
-    config.num_labels = len(names)
-    config.id2label = dict(enumerate(names))
-    config.label2id = {name: index for index, name in enumerate(names)}
-    config.problem_type = "regression"
-
-
-def set_memory_form(config: PreTrainedConfig) -> None:
-    """Give `config` the form TRL expects: `num_labels == 1`."""
-    config.num_labels = 1
-
-
-@contextmanager
-def stock_form(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
-    """`config` in its on-disk form for the length of a `with` block."""
-    set_stock_form(config)
-    try:
-        yield config
-    finally:
-        set_memory_form(config)
-
-
-@functools.cache
-def reward_model_class(backbone_class: type[PreTrainedModel]) -> type[PreTrainedModel]:
-    """The reward model class over a stock `*ForSequenceClassification` class; the same one at every call."""
-    return type(backbone_class.__name__, (RewardModelMixin, backbone_class), {"__module__": __name__})
 
 
 class AutoRewardModel:
@@ -153,6 +37,7 @@ class AutoRewardModel:
     def from_config(cls, config: PreTrainedConfig, reward_head: str | None = None, **kwargs: Any) -> PreTrainedModel:
         """A reward model with random weights, e.g. for tests; kwargs as `dtype`, `attn_implementation`.
 
+        >>> import torch
         >>> from transformers import LlamaConfig
         >>> tiny = LlamaConfig(vocab_size=8, hidden_size=4, intermediate_size=8, num_hidden_layers=1,
         ...                    num_attention_heads=2, pad_token_id=0)
@@ -187,10 +72,12 @@ class AutoRewardModel:
 
         Raises:
             InputError: no such model, a base model without `reward_head`, a head that is not the checkpoint's, a stock
-                classifier with another number of outputs, or a reward model whose output layer was not saved.
+                classifier with another number of outputs, a reward model whose output layer was not saved, or code in
+                the checkpoint without `trust_remote_code`.
         """
         path = str(pretrained_model_name_or_path)
-        hub = {key: kwargs[key] for key in HUB_KWARGS if key in kwargs}
+        hub = {key: kwargs[key] for key in HUB_KWARGS if kwargs.get(key) is not None}
+        trusted = {"trust_remote_code": bool(kwargs.get("trust_remote_code"))}
         config = kwargs.pop("config", None)
         if config is None:
             if path.startswith((".", "/", "~")) and not Path(path).is_dir():
@@ -198,20 +85,25 @@ class AutoRewardModel:
             if is_adapter(path, **hub):
                 trainable = kwargs.pop("is_trainable", False)
                 return open_adapter(cls.from_pretrained, path, reward_head, trainable, **kwargs)
-            remote_code = {key: kwargs[key] for key in ("trust_remote_code",) if key in kwargs}
             try:
-                config = AutoConfig.from_pretrained(path, **hub, **remote_code)
+                config = AutoConfig.from_pretrained(path, **hub, **trusted)
             except (OSError, ValueError) as error:
+                if "trust_remote_code" in str(error):
+                    raise untrusted(path, "named in config.json, `auto_map`") from error
                 raise InputError(
                     f"{path}: cannot be opened as a model ({first_line(error)}); check the path."
                 ) from error
         if not kwargs.get("ignore_mismatched_sizes"):
             refuse_other_outputs(config, reward_head, path)
         has_head = is_stock_classifier(config) and (reward_head is None or hasattr(config, "reward_head"))
+        for_scoring = reward_head is None and getattr(config, "reward_head", None) is None
         config = with_reward_head(config, reward_head, path)
         for name in set(kwargs) & set(config.to_dict()) - {"dtype", "quantization_config"}:
             setattr(config, name, kwargs.pop(name))
-        model_class = reward_model_class(sequence_classification_class(config))
+        backbone = (
+            classifier_class(config, path, {**hub, **trusted}) if for_scoring else sequence_classification_class(config)
+        )
+        model_class = reward_model_class(backbone)
         try:
             with nullcontext() if has_head else output_layer_expected_missing(model_class):
                 model, found = model_class.from_pretrained(path, config=config, output_loading_info=True, **kwargs)
@@ -245,18 +137,11 @@ def with_reward_head(config: PreTrainedConfig, reward_head: str | None, path: st
             )
         return config
     if reward_head is None:
-        if not is_stock_classifier(config) or config.num_labels != 1:
-            raise InputError(
-                f"{path}: not a reward model checkpoint (it has no `reward_head` entry and is no 1-label "
-                "ForSequenceClassification model); pass reward_head='scalar', 'mean_variance' or 'likert' to train one."
-            )
+        require_one_output(config, path)
         reward_head = "scalar"
-    config.reward_head = reward_head_entry(reward_head)
+    constants = trained_pooling(config) if reward_head == "scalar" and is_stock_classifier(config) else {}
+    config.reward_head = reward_head_entry(reward_head, **constants)
     return config
-
-
-def is_stock_classifier(config: PreTrainedConfig) -> bool:
-    return any(name.endswith("ForSequenceClassification") for name in config.architectures or ())
 
 
 def refuse_other_outputs(config: PreTrainedConfig, reward_head: str | None, path: str) -> None:
@@ -269,16 +154,6 @@ def refuse_other_outputs(config: PreTrainedConfig, reward_head: str | None, path
             f"{path}: a classifier with {config.num_labels} outputs, but a {reward_head!r} reward head has {wanted}; "
             "start from its base model, or pass ignore_mismatched_sizes=True to replace the output layer."
         )
-
-
-def sequence_classification_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
-    """transformers' own `*ForSequenceClassification` class of this architecture."""
-    try:
-        return MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
-    except KeyError as error:
-        raise InputError(
-            f"model type {config.model_type!r} has no ForSequenceClassification class in transformers; use another base."
-        ) from error
 
 
 def first_line(error: Exception) -> str:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from distreward.errors import InputError
+from distreward.modeling.pooling import without_leading_padding
 
 
 def head_modules(model: PreTrainedModel) -> list[nn.Module]:
@@ -41,7 +42,8 @@ def pooled_features(model: PreTrainedModel, input_ids: Tensor, attention_mask: T
     """[B, H] pooled features of B texts, in the backbone's dtype."""
     if hasattr(model, "score"):
         return model.last_hidden(input_ids, attention_mask)[0]
-    return model.base_model(input_ids=input_ids, attention_mask=attention_mask)[0][:, 0]
+    inputs = without_leading_padding({"input_ids": input_ids, "attention_mask": attention_mask})
+    return model.base_model(**inputs)[0][:, 0]
 
 
 def freeze_backbone(model: PreTrainedModel) -> None:

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from accelerate import PartialState
 from tqdm.auto import tqdm
-from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from distreward.data.encoding import closing_length, encode_response, fit_to_length, require_chat_template
-from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel, RewardOutput
 from distreward.modeling.padding import ensure_pad_token
+from distreward.modeling.tokenizers import open_tokenizer
 from distreward.scoring.features import features_of
 from distreward.scoring.inference import BATCH_TOKENS, run_in_batches
 from distreward.scoring.predictions import N_COLUMNS, PairPredictions, output_columns
@@ -81,11 +81,7 @@ class RewardScorer:
             kwargs: passed to `AutoRewardModel.from_pretrained`.
         """
         model = AutoRewardModel.from_pretrained(path, **kwargs)
-        trusted = {key: kwargs[key] for key in ("revision", "trust_remote_code") if key in kwargs}
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(path, **trusted)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: holds a model but no tokenizer; save the tokenizer beside it.") from error
+        tokenizer = open_tokenizer(path, **kwargs)
         if chat_template is not None:
             tokenizer.chat_template = chat_template
         if "device_map" not in kwargs and not getattr(model, "is_quantized", False):

@@ -25,7 +25,7 @@ from distreward.losses import bradley_terry_loss
 from distreward.modeling import RewardOutput
 from distreward.modeling.adapter_files import save_reward_config
 from distreward.modeling.adapters import check_head_is_kept, full_precision_head, is_quantized, restore_head
-from distreward.modeling.auto import stock_form
+from distreward.modeling.reward_model import stock_form
 from distreward.trainers.config import own_config
 from distreward.trainers.development import DevelopmentRecords
 from distreward.trainers.frozen import add_features

@@ -11,7 +11,7 @@ from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel
 from distreward.modeling.adapter_files import REWARD_CONFIG, head_of_size, is_adapter, save_reward_config
 from distreward.modeling.adapters import keep_head
-from distreward.modeling.auto import stock_form
+from distreward.modeling.reward_model import stock_form
 
 IDS = torch.tensor([[5, 6, 7], [8, 9, 0]])
 

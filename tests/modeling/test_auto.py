@@ -24,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 from distreward.errors import InputError
 from distreward.modeling import REWARD_HEADS, AutoRewardModel, RewardOutput
-from distreward.modeling.auto import reward_model_class
+from distreward.modeling.reward_model import reward_model_class
 
 HEADS = tuple(REWARD_HEADS)
 IDS = torch.tensor([[1, 20, 30, 40, 2], [1, 50, 2, 0, 0]])

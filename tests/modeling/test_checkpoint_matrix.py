@@ -30,8 +30,8 @@ from transformers.utils import logging as transformers_logging
 from distreward.modeling import AutoRewardModel
 from distreward.modeling.adapter_files import REWARD_CONFIG, save_reward_config
 from distreward.modeling.adapters import check_head_is_kept, keep_head, trained_head
-from distreward.modeling.auto import stock_form
 from distreward.modeling.merging import merge_adapter
+from distreward.modeling.reward_model import stock_form
 
 DOCS = Path(__file__).parents[2] / "docs" / "checkpoints.md"
 SIZES = {

@@ -9,8 +9,8 @@ from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel
 from distreward.modeling.adapter_files import save_reward_config
 from distreward.modeling.adapters import keep_head
-from distreward.modeling.auto import stock_form
 from distreward.modeling.merging import merge_adapter
+from distreward.modeling.reward_model import stock_form
 
 IDS = torch.tensor([[5, 6, 7], [8, 9, 0]])
 
