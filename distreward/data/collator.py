@@ -1,8 +1,7 @@
-"""From encoded pairs to a batch: the seam where packing goes.
+"""From encoded pairs to a batch.
 
-A collator of pairs returns what the model's forward takes (`input_ids`, `attention_mask` and, where a row holds several
-responses, `position_ids` and `pooled_index`) plus one tensor per label column. Responses come in the order [A of every
-pair; B of every pair], as in `trl.RewardTrainer`.
+A collator of pairs returns what the model's forward takes (`input_ids` and `attention_mask`, or `sub_batches`) plus one
+tensor per label column. Responses come in the order [A of every pair; B of every pair], as in `trl.RewardTrainer`.
 """
 
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from distreward.data.labels import LABEL_COLUMNS
+from distreward.data.packing import pack, padded_sub_batches, share_prefix, sub_batches
 
 FEATURE_COLUMNS = ("chosen_features", "rejected_features")
 """Pooled features of A and B, [H] each: what a frozen backbone makes of the texts."""
@@ -43,13 +43,14 @@ class PairCollator:
             features = [example[side] for side in FEATURE_COLUMNS for example in examples]
             batch = {"pooled_features": torch.tensor(features, dtype=torch.float32)}
         else:
-            batch = self._pad([example[side] for side in ("chosen_ids", "rejected_ids") for example in examples])
+            batch = self.rows_of([example[side] for side in ("chosen_ids", "rejected_ids") for example in examples])
         for name in (*LABEL_COLUMNS, "margin"):
             if examples[0].get(name) is not None:
                 batch[name] = torch.tensor([example[name] for example in examples], dtype=torch.float32)
         return batch
 
-    def _pad(self, rows: list[list[int]]) -> dict[str, Tensor]:
+    def rows_of(self, rows: list[list[int]]) -> dict[str, Any]:
+        """What the model takes of 2B token lists, [A of every pair; B of every pair]."""
         length = max(len(row) for row in rows)
         if self.pad_to_multiple_of:
             length = -(-length // self.pad_to_multiple_of) * self.pad_to_multiple_of
@@ -59,3 +60,41 @@ class PairCollator:
             input_ids[index, : len(row)] = torch.as_tensor(row, dtype=torch.long)
             attention_mask[index, : len(row)] = 1
         return {"input_ids": input_ids, "attention_mask": attention_mask}
+
+
+TOKENS_PER_PAIR = "tokens_per_pair"
+"""Column of a packed batch: tokens of both responses of each pair, the prompt counted twice as in `trl.RewardTrainer`."""
+
+
+@dataclass
+class PackedPairCollator(PairCollator):
+    """Rows that share their prompt, or at least have nearly the same length, instead of rows padded to the longest.
+
+    Args:
+        pad_token_id, pad_to_multiple_of: as in `PairCollator`; rounding up applies to padded rows only.
+        share_prompts: encode the prompt of a pair once (`data.packing`); else one response a row.
+        max_tokens_per_row: most tokens in a row that shares prompts; None: one pair a row.
+        in_one_piece: a single batch of rows a step, for wrappers that count the model's layers' calls (FSDP, ZeRO-3).
+
+    >>> batch = PackedPairCollator(pad_token_id=0)([{"chosen_ids": [5, 6, 7], "rejected_ids": [5, 8]}])
+    >>> [sub["input_ids"].tolist() for sub in batch["sub_batches"]], batch["tokens_per_pair"].tolist()
+    ([[[5, 6, 7, 8]]], [5])
+    """
+
+    share_prompts: bool = True
+    max_tokens_per_row: int | None = None
+    in_one_piece: bool = False
+
+    def rows_of(self, rows: list[list[int]]) -> dict[str, Any]:
+        n_pairs = len(rows) // 2
+        lengths = torch.tensor([len(a) + len(b) for a, b in zip(rows[:n_pairs], rows[n_pairs:], strict=True)])
+        return {TOKENS_PER_PAIR: lengths, "sub_batches": self.sub_batches_of(rows)}
+
+    def sub_batches_of(self, rows: list[list[int]]) -> list[dict[str, Tensor]]:
+        """The batches of rows that hold 2B token lists, [A of every pair; B of every pair]."""
+        tolerance = {"tolerance": 1.0} if self.in_one_piece else {}
+        if not self.share_prompts:
+            return padded_sub_batches(rows, self.pad_token_id, **tolerance)
+        n_pairs = len(rows) // 2
+        pairs = [share_prefix([rows[i], rows[n_pairs + i]], [i, n_pairs + i]) for i in range(n_pairs)]
+        return sub_batches(pack(pairs, self.max_tokens_per_row), self.pad_token_id, **tolerance)

@@ -24,6 +24,7 @@ from distreward.modeling.features import outputs_from_features
 from distreward.modeling.heads import REWARD_HEADS
 from distreward.modeling.output import RewardOutput
 from distreward.modeling.output_layer import keep_head_exact
+from distreward.modeling.packing import attention_mask as packed_mask
 from distreward.modeling.pooling import last_token_index, position_ids, without_leading_padding
 
 
@@ -56,6 +57,7 @@ class RewardModelMixin:
         attention_mask: Tensor | None = None,
         pooled_index: Tensor | None = None,
         pooled_features: Tensor | None = None,
+        sub_batches: list[dict[str, Tensor]] | None = None,
         **kwargs: Any,
     ) -> RewardOutput:
         """Rewards of B responses.
@@ -65,6 +67,9 @@ class RewardModelMixin:
             pooled_index: int64 [R, 2] (row, column) of the last token of every response, for rows that hold several
                 responses; R takes the place of B. Decoders only. Default: each row's last attended token.
             pooled_features: [B, H] features computed before (`modeling.features`), in place of the texts.
+            sub_batches: B responses in batches of rows of nearly one length, in place of `input_ids`
+                (`data.packing.sub_batches`, `padded_sub_batches`). All go through in this one call, because a data-parallel
+                wrapper synchronises at every call.
             kwargs: passed to the backbone.
 
         Returns:
@@ -73,6 +78,8 @@ class RewardModelMixin:
         kwargs.pop("labels", None)
         kwargs.pop("return_dict", None)
         backbone = None
+        if sub_batches is not None:
+            return self.forward_sub_batches(sub_batches, **kwargs)
         if pooled_features is not None:
             raw = outputs_from_features(self, pooled_features)
         elif hasattr(self, "score") and not self._own_code:
@@ -89,6 +96,23 @@ class RewardModelMixin:
         output.hidden_states = getattr(backbone, "hidden_states", None)
         output.attentions = getattr(backbone, "attentions", None)
         return output
+
+    def forward_sub_batches(self, sub_batches: list[dict[str, Tensor]], **kwargs: Any) -> RewardOutput:
+        """`forward` over several batches of rows; the outputs have the places that `numbers` of each batch names."""
+        outputs = []
+        for batch in sub_batches:
+            if "segments" in batch:
+                mask = packed_mask(batch, self)
+                places = {"position_ids": batch["position_ids"], "pooled_index": batch["pooled_index"]}
+                outputs.append(self.forward(batch["input_ids"], mask, **places, **kwargs))
+            else:
+                outputs.append(self.forward(batch["input_ids"], batch["attention_mask"], **kwargs))
+        order = torch.argsort(torch.cat([batch["numbers"] for batch in sub_batches]))
+        whole = RewardOutput()
+        for name in ("logits", "mean", "std", "level_logits"):
+            if outputs[0].get(name) is not None:
+                whole[name] = torch.cat([output[name] for output in outputs])[order]
+        return whole
 
     def last_hidden(self, input_ids, attention_mask, pooled_index=None, **kwargs) -> tuple[Tensor, Any]:
         """A decoder's hidden states at the pooled positions only, [R, H], and the backbone's output."""

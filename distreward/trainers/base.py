@@ -19,7 +19,7 @@ from transformers import AutoTokenizer
 from transformers.modeling_outputs import SequenceClassifierOutput
 from trl import RewardConfig, RewardTrainer
 
-from distreward.data.collator import FEATURE_COLUMNS, PairCollator
+from distreward.data.collator import FEATURE_COLUMNS, TOKENS_PER_PAIR
 from distreward.data.labels import LABEL_COLUMNS
 from distreward.losses import bradley_terry_loss
 from distreward.modeling import RewardOutput
@@ -30,6 +30,7 @@ from distreward.trainers.config import own_config
 from distreward.trainers.development import DevelopmentRecords
 from distreward.trainers.frozen import add_features
 from distreward.trainers.gathering import PairGather
+from distreward.trainers.layout import RowLayout, is_stream, pair_collators
 from distreward.trainers.lengths import SAMPLED_BY_LENGTH
 from distreward.trainers.opening import (
     add_adapter,
@@ -99,21 +100,20 @@ class DistributionalRewardTrainer(RewardTrainer):
         peft_config=None,
     ):
         args = own_config(args, model, eval_dataset)
-        model_init_kwargs = args.model_init_kwargs
+        model_init_kwargs, by_name = args.model_init_kwargs, isinstance(model, str)
         revision = (model_init_kwargs or {}).get("revision")
-        by_name = isinstance(model, str)
         if by_name:
             model = open_model(model, args, self.reward_head, quantization_config)
             quantization_config, args.model_init_kwargs = None, None  # used up; TRL would warn that it ignores them
         if processing_class is None:
-            processing_class = AutoTokenizer.from_pretrained(
-                model.config._name_or_path, revision=revision, trust_remote_code=args.trust_remote_code
-            )
+            code = {"revision": revision, "trust_remote_code": args.trust_remote_code}
+            processing_class = AutoTokenizer.from_pretrained(model.config._name_or_path, **code)
         record_objective(model, args, type(self).__name__, self.objective, self.reward_head)
         settle_special_tokens(processing_class, model, args)
-        if data_collator is None:  # TRL sets `args.pad_token` on the tokenizer only later, and refuses unknown ones
-            pad_token = args.pad_token or processing_class.pad_token
-            data_collator = PairCollator(processing_class.convert_tokens_to_ids(pad_token), args.pad_to_multiple_of)
+        packer = None
+        if data_collator is None:
+            streams = is_stream(train_dataset, eval_dataset)
+            data_collator, packer = pair_collators(processing_class, args, model, peft_config, streams)
         self._frozen_model = freeze_for_features(model, peft_config) if args.freeze_backbone else None
         head_weights = full_precision_head(model) if is_quantized(model) else []
         model, peft_config = add_adapter(model, peft_config, args, by_name)
@@ -142,6 +142,7 @@ class DistributionalRewardTrainer(RewardTrainer):
         check_head_is_kept(self.model)
         self.add_callback(self._stream_report)
         self._pair_gather = PairGather(self.gather_function)
+        self._layout = RowLayout(self, packer)
 
     # ------------------------------------------------------------------------------------------------------ data
 
@@ -176,8 +177,8 @@ class DistributionalRewardTrainer(RewardTrainer):
         """The weighted mean of `pair_loss` over the labels of the whole optimiser step."""
         mode = "train" if self.model.training else "eval"
         batch = {name: inputs.pop(name) for name in (*LABEL_COLUMNS, "margin") if name in inputs}
-        inputs["use_cache"] = False
-        outputs = model(**inputs)
+        n_tokens = tokens_in(inputs)
+        outputs = model(**self._layout.inputs_for(model, inputs), use_cache=False)
         a, b = _both_sides(outputs)
         if "level_counts" not in batch:
             batch["level_counts"] = one_vote_for_a(a.mean)
@@ -191,7 +192,6 @@ class DistributionalRewardTrainer(RewardTrainer):
         else:  # the divisor is the whole step's, and data-parallel processes average their gradients
             loss = (per_pair * weight).sum() / num_items_in_batch * self.accelerator.num_processes
 
-        n_tokens = inputs["attention_mask"].sum() if "attention_mask" in inputs else torch.zeros((), device=loss.device)
         self._running[mode].update(a.mean.detach(), b.mean.detach(), batch["level_counts"], n_tokens)
         if mode == "eval":
             self._pair_gather.begin_batch(len(a.mean))
@@ -200,14 +200,8 @@ class DistributionalRewardTrainer(RewardTrainer):
 
     def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> Tensor | None:
         """Labels of all micro-batches of an optimiser step, over all processes; None where the collator gives none."""
-        weights = [
-            sample["pair_weight"].sum()
-            if "pair_weight" in sample
-            else torch.tensor(len(next(iter(sample.values()))) / 2)
-            for sample in batch_samples
-            if {"pair_weight", "input_ids", "pooled_features"} & set(sample)
-        ]
-        if not weights:
+        weights = [labels_in(sample) for sample in batch_samples]
+        if not weights or None in weights:
             return None
         total = torch.stack([w.to(device, torch.float32) for w in weights]).sum()
         return self.accelerator.gather(total.reshape(1)).sum().clamp_min(1e-9)
@@ -271,6 +265,23 @@ class DistributionalRewardTrainer(RewardTrainer):
         tuned = saved_lambda(checkpoint)
         if tuned is not None:
             self.model.config.reward_head["lambda"] = tuned
+
+
+def labels_in(sample: dict[str, Any]) -> Tensor | None:
+    """Labels of a micro-batch; one per pair where the data set has no label columns; None for a collator of another kind."""
+    if "pair_weight" in sample:
+        return sample["pair_weight"].sum()
+    if TOKENS_PER_PAIR in sample:
+        return torch.tensor(float(len(sample[TOKENS_PER_PAIR])))
+    rows = sample.get("input_ids", sample.get("pooled_features"))
+    return None if rows is None else torch.tensor(len(rows) / 2)
+
+
+def tokens_in(inputs: dict[str, Any]) -> Tensor:
+    """Takes the token count out of a batch; 0 for features, which have no tokens."""
+    if TOKENS_PER_PAIR in inputs:
+        return inputs.pop(TOKENS_PER_PAIR).sum()
+    return inputs["attention_mask"].sum() if "attention_mask" in inputs else torch.zeros(())
 
 
 def _both_sides(outputs: Any) -> tuple[RewardOutput, RewardOutput]:

@@ -12,6 +12,8 @@ from distreward.data.encoding import TRUNCATIONS, resolve_chat_template
 from distreward.errors import InputError
 from distreward.losses import CDFS
 
+PACKINGS = ("auto", "prefix_sharing", "length_buckets", "off")
+
 
 @dataclass
 class DistributionalRewardConfig(RewardConfig):
@@ -19,7 +21,7 @@ class DistributionalRewardConfig(RewardConfig):
 
     > Labels: `label_aggregation`, `eta`, `cdf`, `level_smoothing`, `min_std`
     > What is trained: `freeze_backbone`, `feature_cache_dir`
-    > Lengths: `truncation` (with TRL's `max_length`)
+    > Lengths: `truncation` (with TRL's `max_length`), `packing`, `max_tokens_per_row`
     > Evaluation and resuming: `eval_every_epochs`, `resume_from_checkpoint`
 
     >>> DistributionalRewardConfig("out", eta=0.5, report_to="none", bf16=False).label_aggregation
@@ -79,6 +81,23 @@ class DistributionalRewardConfig(RewardConfig):
             "choices": list(TRUNCATIONS),
         },
     )
+    packing: str = field(
+        default="auto",
+        metadata={
+            "help": "`prefix_sharing`: encode the prompt of a pair once for both responses, in rows without padding; "
+            "`length_buckets`: one response a row, rows of nearly one length together; `off`: pad to the longest, as TRL "
+            "does. `auto` takes the first that the model allows, and checks it on the first batch. The optimiser sees the "
+            "same pairs and the same loss in all of them.",
+            "choices": list(PACKINGS),
+        },
+    )
+    max_tokens_per_row: int | None = field(
+        default=None,
+        metadata={
+            "help": "prefix_sharing: most tokens in one row, which bounds the memory of its attention. Default: one pair a "
+            "row on a CPU; 4096 with flex attention and 2048 otherwise on an accelerator."
+        },
+    )
     eval_every_epochs: float | None = field(
         default=0.25,
         metadata={
@@ -99,12 +118,17 @@ class DistributionalRewardConfig(RewardConfig):
         if self.bf16 is None and not torch.accelerator.is_available():
             self.bf16 = False  # TRL's default, True, is refused without an accelerator
         super().__post_init__()
-        for name, allowed in (("label_aggregation", ("all", "majority")), ("cdf", CDFS), ("truncation", TRUNCATIONS)):
+        choices = {
+            "label_aggregation": ("all", "majority"), "cdf": CDFS, "truncation": TRUNCATIONS, "packing": PACKINGS
+        }  # fmt: skip
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"`{name}` is {getattr(self, name)!r}, wanted one of {', '.join(allowed)}.")
         for name, low, high in (("eta", 0, 1), ("level_smoothing", 0, 1), ("min_std", 0, float("inf"))):
             if not low <= getattr(self, name) <= high:
                 raise InputError(f"`{name}` is {getattr(self, name)}, wanted {low} to {high}.")
+        if self.max_tokens_per_row is not None and self.max_tokens_per_row < 1:
+            raise InputError(f"`max_tokens_per_row` is {self.max_tokens_per_row}, wanted a positive number or None.")
         if self.eval_every_epochs is not None and self.eval_every_epochs <= 0:
             raise InputError(f"`eval_every_epochs` is {self.eval_every_epochs}, wanted a positive number or None.")
 

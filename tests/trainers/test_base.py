@@ -238,7 +238,7 @@ def test_an_encoder_trains_too(make_trainer, bert_config, pairs):
 def test_a_pad_token_that_is_the_eos_token_is_replaced(make_trainer, tmp_path, caplog):
     tokenizer = make_tokenizer(pad=False)
     tokenizer.pad_token = tokenizer.eos_token
-    trainer = make_trainer(processing_class=tokenizer, max_steps=1)
+    trainer = make_trainer(processing_class=tokenizer, max_steps=1, packing="off")
     assert "uses its EOS token as pad token" in caplog.text and "as pad token" in caplog.text
     pad = trainer.processing_class.pad_token_id
     assert pad != tokenizer.eos_token_id and trainer.model.config.pad_token_id == pad

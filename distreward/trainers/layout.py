@@ -1,0 +1,143 @@
+"""How the responses of a step lie in rows: prompts shared where the model allows it, checked once against padding."""
+
+import logging
+from typing import Any
+
+import torch
+from datasets import IterableDataset
+from peft import PeftConfig, PeftModel
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
+from transformers.integrations import is_deepspeed_zero3_enabled
+from trl import RewardTrainer
+
+from distreward.data.collator import PackedPairCollator, PairCollator
+from distreward.data.packing import padded_sub_batches, taken_apart
+from distreward.errors import InputError
+from distreward.modeling.packing import disagreement, why_not_packed
+from distreward.modeling.reward_model import RewardModelMixin
+from distreward.trainers.config import DistributionalRewardConfig
+
+logger = logging.getLogger("distreward")
+
+SDPA_ROW, FLEX_ROW = 2048, 4096
+"""Tokens per row on an accelerator. A dense mask costs time with the square of the row; a block mask does not."""
+
+
+class RowLayout:
+    """Settles a trainer's `packing` and keeps to it.
+
+    Args:
+        trainer: set up, with its model and data in place.
+        packer: made the trainer's batches, or is to make them out of padded ones (`pair_collators`); None: no packing.
+    """
+
+    def __init__(self, trainer: RewardTrainer, packer: PackedPairCollator | None):
+        self._collator = packer
+        self._half = trainer.args.bf16 or trainer.args.fp16
+        self._unproven = False
+        if packer is None:
+            return
+        wanted, model = trainer.args.packing, base_of(trainer.model)
+        asked = "as asked for" if wanted == "length_buckets" else None
+        refusal = asked or why_not_packed(model, trainer.args.max_length)
+        if refusal is not None and wanted == "prefix_sharing":
+            raise InputError(f"packing='prefix_sharing' is not possible: {refusal}; use packing='auto'.")
+        packer.share_prompts = refusal is None
+        packer.max_tokens_per_row = trainer.args.max_tokens_per_row or default_row(trainer)
+        packer.in_one_piece = trainer.is_fsdp_enabled or is_deepspeed_zero3_enabled()
+        self._unproven = refusal is None
+        if refusal is not None:
+            logger.warning("packing: length buckets, prompts are not shared (%s)", refusal)
+
+    def inputs_for(self, model: nn.Module, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The inputs of a step, in the layout that holds: the first packed ones are checked, and if they fail, no more."""
+        if self._collator is not None and "input_ids" in inputs:
+            inputs = self._packed(inputs)
+        batches = inputs.get("sub_batches")
+        if batches is None or "segments" not in batches[0]:
+            return inputs
+        if self._unproven:
+            self._prove(model, batches)
+        if self._collator.share_prompts:
+            return inputs
+        return {**inputs, "sub_batches": self._unshared(batches)}
+
+    @torch.no_grad()
+    def _prove(self, model: nn.Module, batches: list[dict[str, Tensor]]) -> None:
+        """Compare packed with padded rewards on one batch, without dropout."""
+        self._unproven = False
+        training = model.training
+        model.eval()
+        packed = model(sub_batches=batches, use_cache=False).mean
+        padded = model(sub_batches=self._unshared(batches), use_cache=False).mean
+        model.train(training)
+        found = disagreement(packed, padded, torch.bfloat16 if self._half else next(model.parameters()).dtype)
+        if found is None:
+            largest = float((packed - padded).abs().max())
+            logger.info("packing: prompts are shared; first batch as padded to %.0e, no other layout needed", largest)
+            return
+        self._collator.share_prompts = False
+        logger.warning(
+            "packing: length buckets, prompts are not shared (on the first batch rewards differed by %.1e from padded ones; "
+            "please report this model)",
+            found,
+        )
+
+    def _packed(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Padded rows as sub-batches: those of a stream, whose batches accelerate cuts up and so must be plain tensors."""
+        inputs = dict(inputs)
+        input_ids, mask = inputs.pop("input_ids"), inputs.pop("attention_mask").bool()
+        rows = [row[kept].tolist() for row, kept in zip(input_ids.cpu(), mask.cpu(), strict=True)]
+        return {**inputs, "sub_batches": moved(self._collator.sub_batches_of(rows), input_ids.device)}
+
+    def _unshared(self, batches: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
+        device = batches[0]["input_ids"].device
+        tolerance = {"tolerance": 1.0} if self._collator.in_one_piece else {}
+        return moved(padded_sub_batches(taken_apart(batches), self._collator.pad_token_id, **tolerance), device)
+
+
+def pair_collators(
+    tokenizer: PreTrainedTokenizerBase,
+    args: DistributionalRewardConfig,
+    model: nn.Module,
+    peft_config: Any,
+    streams: bool,
+) -> tuple[PairCollator, PackedPairCollator | None]:
+    """The collator of a trainer, and the one that packs: the same one, unless a stream's batches must stay plain tensors.
+
+    Nothing packs with `off`, for a model of plain transformers (it takes no sub-batches), and for prompt tuning (it puts
+    tokens of its own before every row).
+    """
+    # TRL sets `args.pad_token` on the tokenizer only later, and refuses unknown ones
+    pad_token_id = tokenizer.convert_tokens_to_ids(args.pad_token or tokenizer.pad_token)
+    plain = PairCollator(pad_token_id, args.pad_to_multiple_of)
+    configs = list(model.peft_config.values()) if isinstance(model, PeftModel) else [peft_config]
+    prompts = any(isinstance(config, PeftConfig) and config.is_prompt_learning for config in configs)
+    if args.packing == "off" or prompts or not isinstance(base_of(model), RewardModelMixin):
+        return plain, None
+    packer = PackedPairCollator(pad_token_id, args.pad_to_multiple_of)
+    return plain if streams else packer, packer
+
+
+def is_stream(*datasets: Any) -> bool:
+    """Whether any of the data sets, or of those in dicts of them, has no length."""
+    each = [one for data in datasets for one in (data.values() if isinstance(data, dict) else [data])]
+    return any(isinstance(one, IterableDataset) for one in each)
+
+
+def moved(batches: list[dict[str, Tensor]], device: torch.device) -> list[dict[str, Tensor]]:
+    """Sub-batches on a device."""
+    return [{name: tensor.to(device) for name, tensor in batch.items()} for batch in batches]
+
+
+def base_of(model: nn.Module) -> nn.Module:
+    """The reward model itself, inside an adapter."""
+    return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
+def default_row(trainer: RewardTrainer) -> int | None:
+    """Tokens per row where the user named none; None means one pair a row."""
+    if trainer.accelerator.device.type == "cpu":
+        return None
+    return FLEX_ROW if base_of(trainer.model).config._attn_implementation == "flex_attention" else SDPA_ROW
