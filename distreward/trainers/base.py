@@ -2,10 +2,14 @@
 
 What differs from TRL's trainer, and nothing else does:
 - data in our schema is accepted beside TRL's formats; a pair is encoded once whatever its number of annotators;
-- the loss is the objective's (`pair_loss`), weighted by the number of labels, exact over gradient accumulation and processes;
-- rows that leave are counted in the log; logged metrics are exact over pairs and read from the device only when logged;
-- evaluation each quarter of an epoch by default, with accuracy against every label and Diverging-ID AUROC;
-- the pad token is never the EOS token.
+- the loss is the objective's (`pair_loss`), weighted by the number of labels, exact over gradient accumulation and
+  processes, in float32 whatever the model's precision;
+- rows that leave are counted in the log, those of a stream as it is read; data of which nothing is left is refused;
+- logged metrics are exact over pairs and read from the device only when logged; `compute_metrics` and `predict` get both
+  sides of a last batch that is not full;
+- evaluation each quarter of an epoch unless the config is TRL's, with accuracy against every label and Diverging-ID AUROC;
+- the pad token is never the EOS token;
+- sampling by length needs no `length` column; beside an adapter the model's config is saved.
 """
 
 import logging
