@@ -237,9 +237,8 @@ class DistributionalRewardTrainer(RewardTrainer):
     def evaluation_loop(self, *args, metric_key_prefix: str = "eval", **kwargs):
         """TRL's loop, over whole pairs; then our metrics over all pairs, exact over batches and processes."""
         self._records.clear()
-        self.gather_function = self._pair_gather = PairGather(
-            self.gather_function
-        )  # the Trainer's loop puts its own back
+        if not self.args.eval_use_gather_object:  # else what is gathered need not be tensors
+            self.gather_function = self._pair_gather  # at its end the loop puts the Trainer's own back
         self._running["eval"] = RunningPairMetrics()
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
         entry = getattr(self.model.config, "reward_head", None) or {"type": "scalar"}
