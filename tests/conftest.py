@@ -1,5 +1,6 @@
 """Tiny models, tokenizers and pairs, all made in memory: no test touches the network or needs a GPU."""
 
+import gc
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -35,6 +36,12 @@ SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
 def one_thread():
     """Threads fight over the tiny matrices of these tests: one is faster than two."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def imported_modules_are_no_garbage():
+    """Every `train()` ends with a full collection, which takes longer over the imported libraries than the training."""
+    gc.freeze()
 
 
 @pytest.fixture

@@ -14,6 +14,9 @@ from distreward.modeling.output_layer import head_names, output_layer_name
 
 logger = logging.getLogger("distreward")
 
+PLAIN_MODULES = ("torch.", "transformers.", "distreward.")
+"""Where a module that no PEFT method has touched comes from."""
+
 
 def keep_head(model: PreTrainedModel, peft_config: PeftConfig) -> PeftConfig:
     """A copy of `peft_config` under which the whole head of `model` is trained and saved.
@@ -48,14 +51,58 @@ def trained_head(model: nn.Module) -> list[nn.Module]:
     base = model.get_base_model() if isinstance(model, PeftModel) else model
     modules = [getattr(base, name) for name in head_names(base)]
     return [
-        module.modules_to_save[module.active_adapter] if isinstance(module, ModulesToSaveWrapper) else module
+        module.modules_to_save[module.active_adapters[0]] if isinstance(module, ModulesToSaveWrapper) else module
         for module in modules
     ]
+
+
+def settle_head(model: nn.Module, weights: list[torch.Tensor]) -> None:
+    """See to it, once PEFT and TRL have done their part, that the head is exact, kept, and the only one.
+
+    Args:
+        model: with its adapter, if it has one.
+        weights: of `full_precision_head`, from before; empty for a backbone that is not quantised.
+    """
+    if weights:
+        restore_head(model, weights)
+    check_head_is_kept(model)
+    share_head(model)
 
 
 def is_quantized(model: nn.Module) -> bool:
     """Whether bitsandbytes or the like holds the backbone's weights; transformers sets the mark on quantised models only."""
     return getattr(model, "is_quantized", False)
+
+
+def adopt_head(model: PeftModel) -> None:
+    """Make a user's own PEFT model train and save its head, where PEFT was not told to.
+
+    An adapter without `task_type="SEQ_CLS"` leaves the output layer as it is, frozen and unsaved: rewards would come from
+    whatever it was initialised with.
+    """
+    base, name = model.get_base_model(), model.active_adapters[0]
+    config = model.peft_config[name]
+    unsaved = [head for head in head_names(base) if type(getattr(base, head)).__module__.startswith(PLAIN_MODULES)]
+    if not unsaved or config.inference_mode:
+        return
+    for head in unsaved:
+        wrapper = ModulesToSaveWrapper(getattr(base, head), name)
+        wrapper.enable_adapters(True)  # PEFT had frozen the module
+        setattr(base, head, wrapper)
+    config.modules_to_save = [*(config.modules_to_save or ()), *unsaved]
+    config.task_type = TaskType.SEQ_CLS
+    logger.warning("the PEFT model did not save its output layer (%s): it is trained and saved now.", unsaved[-1])
+
+
+def share_head(model: nn.Module) -> None:
+    """Let the head that PEFT saves be the only one: the copy it keeps of the untrained one would be of no use to anybody."""
+    if not isinstance(model, PeftModel):
+        return
+    base = model.get_base_model()
+    for name in head_names(base):
+        module = getattr(base, name)
+        if isinstance(module, ModulesToSaveWrapper):
+            module.original_module = module.modules_to_save[module.active_adapters[0]]
 
 
 def check_head_is_kept(model: nn.Module) -> None:

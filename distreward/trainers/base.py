@@ -2,10 +2,14 @@
 
 What differs from TRL's trainer, and nothing else does:
 - data in our schema is accepted beside TRL's formats; a pair is encoded once whatever its number of annotators;
-- the loss is the objective's (`pair_loss`), weighted by the number of labels, exact over gradient accumulation and processes;
-- rows that leave are counted in the log; logged metrics are exact over pairs and read from the device only when logged;
-- evaluation each quarter of an epoch by default, with accuracy against every label and Diverging-ID AUROC;
-- the pad token is never the EOS token.
+- the loss is the objective's (`pair_loss`), weighted by the number of labels, exact over gradient accumulation and
+  processes, in float32 whatever the model's precision;
+- rows that leave are counted in the log, those of a stream as it is read; data of which nothing is left is refused;
+- logged metrics are exact over pairs and read from the device only when logged; `compute_metrics` and `predict` get both
+  sides of a last batch that is not full;
+- evaluation each quarter of an epoch unless the config is TRL's, with accuracy against every label and Diverging-ID AUROC;
+- the pad token is never the EOS token;
+- sampling by length needs no `length` column; beside an adapter the model's config is saved.
 """
 
 import logging
@@ -19,18 +23,18 @@ from transformers import AutoTokenizer
 from transformers.modeling_outputs import SequenceClassifierOutput
 from trl import RewardConfig, RewardTrainer
 
-from distreward.data.collator import FEATURE_COLUMNS, TOKENS_PER_PAIR
+from distreward.data.collator import FEATURE_COLUMNS
 from distreward.data.labels import LABEL_COLUMNS
 from distreward.losses import bradley_terry_loss
 from distreward.modeling import RewardOutput
 from distreward.modeling.adapter_files import save_reward_config
-from distreward.modeling.adapters import check_head_is_kept, full_precision_head, is_quantized, restore_head
+from distreward.modeling.adapters import full_precision_head, is_quantized, settle_head
 from distreward.modeling.reward_model import stock_form
 from distreward.trainers.config import own_config
 from distreward.trainers.development import DevelopmentRecords
 from distreward.trainers.frozen import add_features
 from distreward.trainers.gathering import PairGather
-from distreward.trainers.layout import RowLayout, is_stream, pair_collators
+from distreward.trainers.layout import RowLayout, is_stream, labels_in, pair_collators, tokens_in
 from distreward.trainers.lengths import SAMPLED_BY_LENGTH
 from distreward.trainers.opening import (
     add_adapter,
@@ -115,8 +119,8 @@ class DistributionalRewardTrainer(RewardTrainer):
             streams = is_stream(train_dataset, eval_dataset)
             data_collator, packer = pair_collators(processing_class, args, model, peft_config, streams)
         self._frozen_model = freeze_for_features(model, peft_config) if args.freeze_backbone else None
-        head_weights = full_precision_head(model) if is_quantized(model) else []
         model, peft_config = add_adapter(model, peft_config, args, by_name)
+        head_weights = full_precision_head(model) if is_quantized(model) else []
         self._running = {"train": RunningPairMetrics(), "eval": RunningPairMetrics()}
         self._records = DevelopmentRecords()
         self._tunes_lambda = False
@@ -137,9 +141,7 @@ class DistributionalRewardTrainer(RewardTrainer):
             peft_config=peft_config,
         )
         args.model_init_kwargs = model_init_kwargs
-        if head_weights:
-            restore_head(self.model, head_weights)
-        check_head_is_kept(self.model)
+        settle_head(self.model, head_weights)
         self.add_callback(self._stream_report)
         self._pair_gather = PairGather(self.gather_function)
         self._layout = RowLayout(self, packer)
@@ -232,9 +234,8 @@ class DistributionalRewardTrainer(RewardTrainer):
     def evaluation_loop(self, *args, metric_key_prefix: str = "eval", **kwargs):
         """TRL's loop, over whole pairs; then our metrics over all pairs, exact over batches and processes."""
         self._records.clear()
-        self.gather_function = self._pair_gather = PairGather(
-            self.gather_function
-        )  # the Trainer's loop puts its own back
+        if not self.args.eval_use_gather_object:  # else what is gathered need not be tensors
+            self.gather_function = self._pair_gather  # at its end the loop puts the Trainer's own back
         self._running["eval"] = RunningPairMetrics()
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
         entry = getattr(self.model.config, "reward_head", None) or {"type": "scalar"}
@@ -265,23 +266,6 @@ class DistributionalRewardTrainer(RewardTrainer):
         tuned = saved_lambda(checkpoint)
         if tuned is not None:
             self.model.config.reward_head["lambda"] = tuned
-
-
-def labels_in(sample: dict[str, Any]) -> Tensor | None:
-    """Labels of a micro-batch; one per pair where the data set has no label columns; None for a collator of another kind."""
-    if "pair_weight" in sample:
-        return sample["pair_weight"].sum()
-    if TOKENS_PER_PAIR in sample:
-        return torch.tensor(float(len(sample[TOKENS_PER_PAIR])))
-    rows = sample.get("input_ids", sample.get("pooled_features"))
-    return None if rows is None else torch.tensor(len(rows) / 2)
-
-
-def tokens_in(inputs: dict[str, Any]) -> Tensor:
-    """Takes the token count out of a batch; 0 for features, which have no tokens."""
-    if TOKENS_PER_PAIR in inputs:
-        return inputs.pop(TOKENS_PER_PAIR).sum()
-    return inputs["attention_mask"].sum() if "attention_mask" in inputs else torch.zeros(())
 
 
 def _both_sides(outputs: Any) -> tuple[RewardOutput, RewardOutput]:

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import RewardTrainer
 
-from distreward.data.collator import PackedPairCollator, PairCollator
+from distreward.data.collator import TOKENS_PER_PAIR, PackedPairCollator, PairCollator
 from distreward.data.packing import padded_sub_batches, taken_apart
 from distreward.errors import InputError
 from distreward.modeling.packing import disagreement, why_not_packed
@@ -104,20 +104,23 @@ def pair_collators(
     peft_config: Any,
     streams: bool,
 ) -> tuple[PairCollator, PackedPairCollator | None]:
-    """The collator of a trainer, and the one that packs: the same one, unless a stream's batches must stay plain tensors.
+    """The collator of a trainer, and the one that packs: the same one, unless batches must stay plain tensors for others
+    (accelerate cuts up those of a stream, the Trainer counts `input_ids` where it is told to).
 
-    Nothing packs with `off`, for a model of plain transformers (it takes no sub-batches), and for prompt tuning (it puts
-    tokens of its own before every row).
+    Nothing packs with `off`, for a model of plain transformers (it takes no sub-batches), for prompt tuning (it puts tokens
+    of its own before every row), and for NEFTune (its noise depends on the length of a row).
     """
     # TRL sets `args.pad_token` on the tokenizer only later, and refuses unknown ones
     pad_token_id = tokenizer.convert_tokens_to_ids(args.pad_token or tokenizer.pad_token)
     plain = PairCollator(pad_token_id, args.pad_to_multiple_of)
     configs = list(model.peft_config.values()) if isinstance(model, PeftModel) else [peft_config]
     prompts = any(isinstance(config, PeftConfig) and config.is_prompt_learning for config in configs)
-    if args.packing == "off" or prompts or not isinstance(base_of(model), RewardModelMixin):
+    noisy = args.neftune_noise_alpha is not None
+    if args.packing == "off" or prompts or noisy or not isinstance(base_of(model), RewardModelMixin):
         return plain, None
     packer = PackedPairCollator(pad_token_id, args.pad_to_multiple_of)
-    return plain if streams else packer, packer
+    counted = args.include_num_input_tokens_seen not in (False, "no")
+    return plain if streams or counted else packer, packer
 
 
 def is_stream(*datasets: Any) -> bool:
@@ -141,3 +144,20 @@ def default_row(trainer: RewardTrainer) -> int | None:
     if trainer.accelerator.device.type == "cpu":
         return None
     return FLEX_ROW if base_of(trainer.model).config._attn_implementation == "flex_attention" else SDPA_ROW
+
+
+def labels_in(sample: dict[str, Any]) -> Tensor | None:
+    """Labels of a micro-batch; one per pair where the data set has no label columns; None for a collator of another kind."""
+    if "pair_weight" in sample:
+        return sample["pair_weight"].sum()
+    if TOKENS_PER_PAIR in sample:
+        return torch.tensor(float(len(sample[TOKENS_PER_PAIR])))
+    rows = sample.get("input_ids", sample.get("pooled_features"))
+    return None if rows is None else torch.tensor(len(rows) / 2)
+
+
+def tokens_in(inputs: dict[str, Any]) -> Tensor:
+    """Takes the token count out of a batch; 0 for features, which have no tokens."""
+    if TOKENS_PER_PAIR in inputs:
+        return inputs.pop(TOKENS_PER_PAIR).sum()
+    return inputs["attention_mask"].sum() if "attention_mask" in inputs else torch.zeros(())

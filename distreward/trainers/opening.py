@@ -10,7 +10,7 @@ from trl.trainer.utils import create_model_from_path
 
 from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel
-from distreward.modeling.adapters import keep_head
+from distreward.modeling.adapters import adopt_head, keep_head
 from distreward.modeling.features import freeze_backbone
 from distreward.modeling.padding import ensure_pad_token
 from distreward.trainers.config import DistributionalRewardConfig
@@ -44,6 +44,8 @@ def add_adapter(
     Returns:
         The model, and the PEFT config that is left for TRL to apply; None where it is used up.
     """
+    if isinstance(model, PeftModel) and peft_config is None:
+        adopt_head(model)
     if not isinstance(peft_config, PeftConfig) or isinstance(model, PeftModel):
         return model, peft_config  # TRL refuses what it cannot take
     peft_config = keep_head(model, peft_config)

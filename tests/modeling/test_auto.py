@@ -2,16 +2,13 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 from transformers import (
     AutoModelForSequenceClassification,
     BertConfig,
-    BertModel,
     GemmaConfig,
     GPT2Config,
     LlamaConfig,
-    LlamaForCausalLM,
     LlamaForSequenceClassification,
     MistralConfig,
     ModernBertConfig,
@@ -20,7 +17,6 @@ from transformers import (
     WhisperConfig,
     pipeline,
 )
-from transformers.utils import logging as transformers_logging
 
 from distreward.errors import InputError
 from distreward.modeling import REWARD_HEADS, AutoRewardModel, RewardOutput
@@ -160,54 +156,6 @@ def test_a_stock_one_label_checkpoint_opens_as_a_scalar_head(llama_config, tmp_p
     model = AutoRewardModel.from_pretrained(tmp_path).eval()
     assert model.reward_head == {"type": "scalar"}
     assert_close(model(**BATCH).logits, stock(**BATCH).logits, rtol=0, atol=1e-6)
-
-
-@pytest.fixture
-def reported(caplog):
-    """What transformers reports while it loads weights; its loggers keep to themselves otherwise."""
-    transformers_logging.enable_propagation()
-    yield caplog
-    transformers_logging.disable_propagation()
-
-
-def without_weight(path, name):
-    """Take one weight out of a checkpoint."""
-    weights = load_file(path / "model.safetensors")
-    del weights[name]
-    save_file(weights, path / "model.safetensors", metadata={"format": "pt"})
-
-
-def test_a_base_model_gets_a_new_head_without_a_warning(base_model, reported):
-    model = AutoRewardModel.from_pretrained(base_model, "likert")
-    base = LlamaForCausalLM.from_pretrained(base_model)
-    assert torch.equal(model.model.embed_tokens.weight, base.model.embed_tokens.weight)
-    assert model.score.weight.shape == (5, 16) and model.score.bias is None
-    assert reported.text == ""
-
-
-def test_an_encoders_new_head_is_not_reported_either(bert_config, reported, tmp_path):
-    BertModel(bert_config).save_pretrained(tmp_path)
-    AutoRewardModel.from_pretrained(tmp_path, "scalar")
-    assert reported.text == ""
-
-
-def test_any_other_missing_weight_is_reported(base_model, reported):
-    without_weight(base_model, "model.layers.1.mlp.up_proj.weight")
-    AutoRewardModel.from_pretrained(base_model, "scalar")
-    assert "model.layers.1.mlp.up_proj.weight | MISSING" in reported.text and "score" not in reported.text
-
-
-def test_a_reward_model_without_its_head_is_refused(tmp_path):
-    small_model("Llama", "scalar").save_pretrained(tmp_path)
-    without_weight(tmp_path, "score.weight")
-    with pytest.raises(InputError, match=r"its reward head \(score.weight\) are not in the checkpoint"):
-        AutoRewardModel.from_pretrained(tmp_path)
-
-
-def test_settings_of_the_config_can_be_given_with_the_path(base_model):
-    model = AutoRewardModel.from_pretrained(base_model, "scalar", attention_dropout=0.25, attn_implementation="eager")
-    assert model.config.attention_dropout == 0.25 and model.config._attn_implementation == "eager"
-    assert model.model.layers[0].self_attn.attention_dropout == 0.25
 
 
 def test_one_config_can_make_several_models(llama_config):

@@ -68,8 +68,8 @@ def test_an_adapter_trains_saves_and_finds_its_head_again(make_trainer, tmp_path
     before = {name: value.detach().clone() for name, value in trainer.model.named_parameters()}
     trainer.train()
     changed = {name for name, value in trainer.model.named_parameters() if not torch.equal(value, before[name])}
-    assert any("lora_" in name for name in changed) and any("score.modules_to_save" in name for name in changed)
-    assert all("lora_" in name or "score.modules_to_save" in name for name in changed)
+    assert any("lora_" in name for name in changed) and any(".score." in name for name in changed)
+    assert all("lora_" in name or ".score." in name for name in changed)
 
     trainer.save_model(tmp_path / "saved")
     stored = json.loads((tmp_path / "saved" / "reward_config.json").read_text())
@@ -128,7 +128,34 @@ def test_a_users_own_peft_model_trains_if_it_keeps_its_head(make_trainer, base_m
     assert not torch.equal(head.weight, start)
 
 
-def test_a_users_own_peft_model_that_loses_its_head_is_refused(make_trainer, base_model):
+def test_a_users_own_peft_model_that_would_lose_its_head_keeps_it(make_trainer, base_model, tmp_path, caplog):
     stock = AutoModelForSequenceClassification.from_pretrained(base_model, num_labels=1)
+    trainer = make_trainer(get_peft_model(stock, LoraConfig(r=2, target_modules=["q_proj"])), "bradley_terry")
+    assert "did not save its output layer (score): it is trained and saved now" in caplog.text
+    (head,) = trained_head(trainer.model)
+    start = head.weight.detach().clone()
+    trainer.train()
+    assert not torch.equal(head.weight, start)
+    trainer.save_model(tmp_path / "saved")
+    again = AutoRewardModel.from_pretrained(str(tmp_path / "saved"))
+    with torch.no_grad():
+        assert_close(
+            again.eval()(input_ids=IDS).mean, trainer.model.eval()(input_ids=IDS).logits[:, 0], rtol=0, atol=1e-6
+        )
+
+
+def test_a_head_that_an_adapter_adapts_instead_is_refused(make_trainer, base_model):
+    stock = AutoModelForSequenceClassification.from_pretrained(base_model, num_labels=1)
+    lora = LoraConfig(r=2, target_modules=["q_proj", "score"])
     with pytest.raises(InputError, match="does not save its output layer 'score'.*pass `peft_config`"):
-        make_trainer(get_peft_model(stock, LoraConfig(r=2, target_modules=["q_proj"])), "bradley_terry")
+        make_trainer(get_peft_model(stock, lora), "bradley_terry")
+
+
+def test_there_is_one_head_and_no_stale_copy(make_trainer, base_model):
+    trainer = make_trainer(str(base_model), peft_config=LoraConfig(r=2, target_modules=["q_proj"]))
+    names = [name for name, _ in trainer.model.named_parameters() if ".score." in name]
+    assert names == ["base_model.model.score.original_module.weight"]  # the shared one, under the first of its names
+    wrapper = trainer.model.get_base_model().score
+    assert (
+        wrapper.original_module is wrapper.modules_to_save["default"] and wrapper.original_module.weight.requires_grad
+    )

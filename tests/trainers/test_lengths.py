@@ -2,7 +2,9 @@ import pytest
 from datasets import Dataset
 
 from distreward.errors import InputError
-from distreward.trainers.lengths import limit_length, with_lengths
+from distreward.modeling import AutoRewardModel
+from distreward.trainers import BradleyTerryRewardTrainer, DistributionalRewardConfig
+from distreward.trainers.lengths import SAMPLED_BY_LENGTH, limit_length, with_lengths
 from distreward.trainers.preparation import encode_schema
 from distreward.trainers.streams import StreamReport
 
@@ -98,3 +100,44 @@ def test_lengths_the_user_gives_stay():
     assert with_lengths(data, "length", "train", None) is data
     stream = data.to_iterable_dataset()
     assert with_lengths(stream, "width", "train", None) is stream  # no sampler looks into a stream
+
+
+@pytest.fixture
+def make_trainer(tmp_path, llama_config, tokenizer):
+    def make(data, strategy):
+        quiet = {"report_to": "none", "bf16": False, "use_cpu": True, "disable_tqdm": True, "save_strategy": "no"}
+        batches = {"per_device_train_batch_size": 4, "per_device_eval_batch_size": 4, "num_train_epochs": 1}
+        args = DistributionalRewardConfig(tmp_path, train_sampling_strategy=strategy, packing="off", **quiet, **batches)
+        model = AutoRewardModel.from_config(llama_config, "scalar")
+        return BradleyTerryRewardTrainer(model, args, train_dataset=data, eval_dataset=data, processing_class=tokenizer)
+
+    return make
+
+
+def one_in_four_is_long(pairs, schema: bool) -> Dataset:
+    letters = [40, 1, 1, 1] * 12
+    if not schema:
+        return Dataset.from_list([{"prompt": "p", "chosen": "c", "rejected": "r" * n} for n in letters])
+    rows = [{**pairs[0], "response_a": "a" * n, "response_b": "b"} for n in letters]
+    return Dataset.from_list(rows, features=pairs.features)
+
+
+@pytest.mark.parametrize("schema", [True, False])
+def test_pairs_of_like_length_share_a_batch(make_trainer, pairs, schema):
+    # 48 pairs in twelve batches of four. The sampler sorts within twelve pairs at a time, so a batch is long where a long
+    # pair is in it; at random nearly every batch has one (the chance of none is (3/4)^4 = 0.32).
+    data = one_in_four_is_long(pairs, schema)
+
+    def n_long(strategy: str) -> int:
+        widths = [batch["input_ids"].shape[1] for batch in make_trainer(data, strategy).get_train_dataloader()]
+        assert len(widths) == 12
+        return sum(width == max(widths) for width in widths)
+
+    assert n_long("group_by_length") <= 6 < n_long("random")
+
+
+@pytest.mark.parametrize("strategy", SAMPLED_BY_LENGTH)
+def test_training_by_length(make_trainer, pairs, strategy):
+    trainer = make_trainer(one_in_four_is_long(pairs, schema=True), strategy)
+    trainer.train()
+    assert trainer.state.global_step == 12 and trainer.evaluate()["eval_loss"] > 0
