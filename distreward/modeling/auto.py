@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers.utils import TRANSFORMERS_DYNAMIC_MODULE_NAME
 
 from distreward.errors import InputError
 from distreward.modeling.features import outputs_from_features
@@ -160,7 +161,7 @@ def stock_form(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
 @functools.cache
 def reward_model_class(backbone_class: type[PreTrainedModel]) -> type[PreTrainedModel]:
     """The reward model class over a stock `*ForSequenceClassification` class; the same one at every call."""
-    own_code = not backbone_class.__module__.startswith("transformers.")
+    own_code = backbone_class.__module__.split(".")[0] == TRANSFORMERS_DYNAMIC_MODULE_NAME
     members = {"__module__": __name__, "_own_code": own_code}
     return type(backbone_class.__name__, (RewardModelMixin, backbone_class), members)
 
@@ -198,7 +199,8 @@ class AutoRewardModel:
         Args:
             pretrained_model_name_or_path: a checkpoint of ours, a stock 1-label reward model (opened as a `scalar`
                 head), or any base model (then `reward_head` is needed). A directory or a Hub id.
-            reward_head: `scalar`, `mean_variance` or `likert`. May be left out for reward model checkpoints.
+            reward_head: `scalar`, `mean_variance` or `likert`, to train one. May be left out for reward model
+                checkpoints; stock ones are then read where transformers reads them (`foreign.trained_pooling`).
             kwargs: everything `PreTrainedModel.from_pretrained` takes (`dtype`, `device_map`,
                 `quantization_config`, `attn_implementation`, `trust_remote_code`, `revision` ...).
 
@@ -256,9 +258,9 @@ def with_reward_head(config: PreTrainedConfig, reward_head: str | None, path: st
         return config
     if reward_head is None:
         require_one_output(config, path)
-        reward_head = "scalar"
-    constants = trained_pooling(config) if reward_head == "scalar" and is_stock_classifier(config) else {}
-    config.reward_head = reward_head_entry(reward_head, **constants)
+        config.reward_head = reward_head_entry("scalar", **trained_pooling(config))
+    else:
+        config.reward_head = reward_head_entry(reward_head)
     return config
 
 
