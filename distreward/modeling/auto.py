@@ -98,7 +98,7 @@ class RewardModelMixin:
             kwargs.pop("use_cache", None)
             inputs = without_leading_padding({"input_ids": input_ids, "attention_mask": attention_mask, **kwargs})
             backbone = super().forward(**inputs, return_dict=True)
-            raw = backbone.logits.float().view(-1, len(REWARD_HEADS[self.reward_head["type"]].output_names))
+            raw = backbone.logits.float().reshape(-1, len(REWARD_HEADS[self.reward_head["type"]].output_names))
         output = REWARD_HEADS[self.reward_head["type"]].read(raw, self.reward_head)
         output.hidden_states = getattr(backbone, "hidden_states", None)
         output.attentions = getattr(backbone, "attentions", None)
