@@ -1,5 +1,6 @@
 """Every recipe is parsed by the real parser, and the script really runs for two steps under the launcher."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,30 @@ def write_pairs(folder: Path) -> Path:
     row = {"response_a": "Red.", "response_b": "I cannot say.", "preferences": [2, -1, 0]}
     path.write_text("".join(json.dumps({**row, "id": f"q{i}", "prompt": f"Colour {i}?"}) + "\n" for i in range(40)))
     return path
+
+
+def test_the_measurement_of_the_padding_runs_on_a_model_of_ones_own(tmp_path, llama_config, tokenizer, monkeypatch):
+    import json
+
+    from distreward.modeling import AutoRewardModel
+
+    llama_config.initializer_range = 0.3
+    AutoRewardModel.from_config(llama_config, "mean_variance").save_pretrained(tmp_path / "out")
+    tokenizer.save_pretrained(tmp_path / "out")
+    options = [
+        "--model_name_or_path",
+        str(tmp_path / "out"),
+        "--n_pairs",
+        "3",
+        "--output_dir",
+        str(tmp_path / "spread"),
+    ]
+    monkeypatch.setattr(sys, "argv", ["padding_spread.py", *options])
+    runpy.run_path(str(ROOT / "recipes" / "padding_spread.py"), run_name="__main__")
+    models = json.loads((tmp_path / "spread" / "results.json").read_text())["models"]
+    assert set(models) == {"out, float32", "out, bfloat16"}
+    assert models["out, float32"]["worst"]["max"] < 1e-5 < models["out, bfloat16"]["from_first_dtype"]["max"]
+    assert len(models["out, float32"]["arrangements"]) == 6
 
 
 def test_the_script_is_short():

@@ -104,10 +104,10 @@ def main(argv: Sequence[str]) -> int:
         if getattr(arguments, name) is None:
             raise InputError(f"--{name} is missing; see distreward evaluate --help")
     dataset = load_pairs(arguments)
-    output_dir = prepare_output_dir(arguments.output_dir)
-    warn_about_overlap(arguments, dataset)
     processes = running_processes()
     scorer = arguments.open(processes)
+    warn_about_overlap(arguments, dataset)
+    output_dir = prepare_output_dir(arguments.output_dir)
     predictions = scorer.score_pairs(dataset)
     if processes is not None and not processes.is_main_process:
         return 0

@@ -64,10 +64,10 @@ def main(argv: Sequence[str]) -> int:
     n_rows, n_responses = 0, 0
     for _, _, responses in read_rows(path):  # every mistake in the file is found before the model is opened
         n_rows, n_responses = n_rows + 1, n_responses + len(responses)
-    output_dir = prepare_output_dir(arguments.output_dir)
-    output_file = output_dir / "scores.jsonl"
     processes = running_processes()
     scorer = arguments.open(processes)
+    output_dir = prepare_output_dir(arguments.output_dir)
+    output_file = output_dir / "scores.jsonl"
     writes = processes is None or processes.is_main_process
     lines = (
         ResumableLines(output_file, work_key(path, arguments.model_name_or_path, vars(arguments))) if writes else None

@@ -138,9 +138,9 @@ def with_reward_head(config: PreTrainedConfig, reward_head: str | None, path: st
         return config
     if reward_head is None:
         require_one_output(config, path)
-        reward_head = "scalar"
-    constants = trained_pooling(config) if reward_head == "scalar" and is_stock_classifier(config) else {}
-    config.reward_head = reward_head_entry(reward_head, **constants)
+        config.reward_head = reward_head_entry("scalar", **trained_pooling(config))
+    else:
+        config.reward_head = reward_head_entry(reward_head)
     return config
 
 

@@ -75,8 +75,7 @@ def export_scalar(
         )
     tokenizer = copy.deepcopy(tokenizer) if tokenizer is not None else open_tokenizer(path, **kwargs)
     scalar = scalar_model(model, row, output, path)
-    if "skipped_token_id" not in scalar.reward_head:  # such a checkpoint is read before its EOS, and pads with it
-        ensure_pad_token(tokenizer, scalar)
+    ensure_pad_token(tokenizer, scalar)
     scalar.save_pretrained(output_dir)
     tokenizer.save_pretrained(output_dir)
     return Path(output_dir)

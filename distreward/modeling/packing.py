@@ -82,6 +82,8 @@ def why_not_packed(model: PreTrainedModel, max_length: int | None) -> str | None
     window = settings.get("sliding_window") if settings.get("use_sliding_window", True) else None
     if window and (max_length is None or max_length > window):
         return f"its sliding window of {window} tokens is shorter than max_length={max_length}"
+    if model.config.reward_head.get("skipped_token_id") is not None:
+        return "its head was trained on the token before the EOS"
     if FLASH in str(model.config._attn_implementation):
         return "flash attention takes no mask of ours"
     return None

@@ -18,9 +18,14 @@ def ensure_pad_token(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel)
     """Give tokenizer and model a pad token of their own, and say so when it has to be chosen.
 
     Keeps the tokenizer's pad token if it has one that is not EOS. Otherwise takes a reserved or unknown token already in
-    the vocabulary; otherwise adds one, growing the embedding only if it has no spare row.
+    the vocabulary; otherwise adds one, growing the embedding only if it has no spare row. A reward model that was trained
+    to be read before its EOS (`skipped_token_id`) keeps padding with it: there is nothing to mistake.
     """
     config = model.config.get_text_config()
+    skipped = (getattr(model.config, "reward_head", None) or {}).get("skipped_token_id")
+    if skipped is not None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(skipped)
+        return
     if tokenizer.pad_token is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
         why = "has no pad token" if tokenizer.pad_token is None else "uses its EOS token as pad token"
         spare = _spare_token(tokenizer)

@@ -49,7 +49,7 @@ def last_token_index(
         real = torch.ones_like(input_ids, dtype=torch.bool)
     else:
         real = input_ids != pad_token_id
-    if skipped_token_id is not None:
+    if skipped_token_id is not None and input_ids is not None:
         real = real & (input_ids != skipped_token_id)
     columns = torch.arange(real.shape[-1], device=real.device)
     return (columns * real).argmax(-1)

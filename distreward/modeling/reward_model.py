@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.utils import TRANSFORMERS_DYNAMIC_MODULE_NAME
 
 from distreward.errors import InputError
 from distreward.modeling.features import outputs_from_features
@@ -91,7 +92,7 @@ class RewardModelMixin:
             kwargs.pop("use_cache", None)
             inputs = without_leading_padding({"input_ids": input_ids, "attention_mask": attention_mask, **kwargs})
             backbone = super().forward(**inputs, return_dict=True)
-            raw = backbone.logits.float().view(-1, len(REWARD_HEADS[self.reward_head["type"]].output_names))
+            raw = backbone.logits.float().reshape(-1, len(REWARD_HEADS[self.reward_head["type"]].output_names))
         output = REWARD_HEADS[self.reward_head["type"]].read(raw, self.reward_head)
         output.hidden_states = getattr(backbone, "hidden_states", None)
         output.attentions = getattr(backbone, "attentions", None)
@@ -171,7 +172,7 @@ def stock_form(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
 @functools.cache
 def reward_model_class(backbone_class: type[PreTrainedModel]) -> type[PreTrainedModel]:
     """The reward model class over a stock `*ForSequenceClassification` class; the same one at every call."""
-    own_code = not backbone_class.__module__.startswith("transformers.")
+    own_code = backbone_class.__module__.split(".")[0] == TRANSFORMERS_DYNAMIC_MODULE_NAME
     members = {"__module__": __name__, "_own_code": own_code}
     return type(backbone_class.__name__, (RewardModelMixin, backbone_class), members)
 

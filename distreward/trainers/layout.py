@@ -75,7 +75,9 @@ class RowLayout:
         found = disagreement(packed, padded, torch.bfloat16 if self._half else next(model.parameters()).dtype)
         if found is None:
             largest = float((packed - padded).abs().max())
-            logger.info("packing: prompts are shared; first batch as padded to %.0e, no other layout needed", largest)
+            logger.info(
+                "packing: a pair's prompt is encoded once (first batch: within %.0e of padded rewards)", largest
+            )
             return
         self._collator.share_prompts = False
         logger.warning(

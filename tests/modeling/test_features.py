@@ -24,6 +24,14 @@ def test_head_over_features_equals_forward(config_name, head, request):
 
 
 @pytest.mark.parametrize("config_name", ["llama_config", "bert_config"])
+def test_features_do_not_depend_on_the_padding_side(config_name, request):
+    model = AutoRewardModel.from_config(request.getfixturevalue(config_name), reward_head="scalar").eval()
+    left = torch.tensor([[5, 6, 7, 8], [0, 0, 9, 10]])
+    features = pooled_features(model, left, (left != 0).long())
+    torch.testing.assert_close(features, pooled_features(model, IDS, MASK), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("config_name", ["llama_config", "bert_config"])
 def test_only_the_head_is_trained(config_name, request):
     model = AutoRewardModel.from_config(request.getfixturevalue(config_name), reward_head="mean_variance")
     freeze_backbone(model)

@@ -7,6 +7,7 @@ import torch
 from torch.testing import assert_close
 from transformers import (
     AutoModelForSequenceClassification,
+    AutoTokenizer,
     GPT2Config,
     GPT2ForSequenceClassification,
     LlamaForCausalLM,
@@ -15,6 +16,7 @@ from transformers import (
 
 from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel, export_scalar
+from distreward.modeling.auto import reward_model_class
 from distreward.modeling.foreign import trained_pooling
 from distreward.scoring import RewardScorer
 
@@ -155,8 +157,9 @@ def test_a_checkpoint_trained_with_pad_as_eos_is_read_where_transformers_reads_i
     ids = torch.tensor([texts[0], [2, 2, *texts[1]] if side == "left" else [*texts[1], 2, 2]])
     mask = torch.tensor([[1] * 5, [0, 0, 1, 1, 1] if side == "left" else [1, 1, 1, 0, 0]])
     assert_close(model(input_ids=ids, attention_mask=mask).mean, alone, rtol=0, atol=1e-6)
-    # in the scorer too, which pads with another token
+    # in the scorer too, which goes on padding with it
     scorer = RewardScorer.from_pretrained(str(tmp_path))
+    assert scorer.tokenizer.pad_token_id == scorer.model.config.pad_token_id == 2
     text = tokenizer.apply_chat_template(
         [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Red."}], tokenize=False
     )
@@ -169,6 +172,7 @@ def test_a_checkpoint_trained_with_pad_as_eos_is_read_where_transformers_reads_i
     assert AutoRewardModel.from_pretrained(tmp_path / "ours").reward_head["skipped_token_id"] == 2
     export_scalar(tmp_path, tmp_path / "exported")
     again = AutoModelForSequenceClassification.from_pretrained(tmp_path / "exported")
+    assert again.config.pad_token_id == AutoTokenizer.from_pretrained(tmp_path / "exported").pad_token_id == 2
     assert_close(again(input_ids=ids).logits.item(), expected, rtol=0, atol=1e-6)
 
 
@@ -259,8 +263,19 @@ def test_a_stock_gpt2_reward_model_with_left_padding(tmp_path):
     assert_close(given.logits, stock(input_ids=ids, attention_mask=mask).logits, rtol=0, atol=1e-6)
 
 
-def test_a_base_model_becomes_a_reward_model_without_its_pooling(llama_config, tmp_path):
-    """Only a head that was trained on the token before the EOS is read there; a new one reads the EOS."""
-    llama_config.pad_token_id = llama_config.eos_token_id = 2
-    LlamaForCausalLM(llama_config).save_pretrained(tmp_path)
-    assert AutoRewardModel.from_pretrained(tmp_path, reward_head="scalar").reward_head == {"type": "scalar"}
+def test_a_head_to_be_trained_reads_the_eos(llama_config, tmp_path):
+    """Only a head that was trained on the token before the EOS is read there."""
+    llama_config.pad_token_id, llama_config.num_labels = 2, 1
+    for name, made in [("base", LlamaForCausalLM), ("stock", LlamaForSequenceClassification)]:
+        made(llama_config).save_pretrained(tmp_path / name)
+        model = AutoRewardModel.from_pretrained(tmp_path / name, reward_head="scalar")
+        assert model.reward_head == {"type": "scalar"}
+
+
+def test_a_class_the_user_registered_is_not_code_of_a_checkpoint(llama_config):
+    class MyLlama(LlamaForSequenceClassification):
+        pass
+
+    assert (
+        not reward_model_class(MyLlama)._own_code and not reward_model_class(LlamaForSequenceClassification)._own_code
+    )

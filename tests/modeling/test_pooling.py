@@ -4,7 +4,7 @@ from torch.testing import assert_close
 from transformers import LlamaForSequenceClassification
 
 from distreward.modeling import AutoRewardModel
-from distreward.modeling.pooling import last_token_index
+from distreward.modeling.pooling import last_token_index, position_ids, without_leading_padding
 
 TEXTS = [[1, 20, 30, 40, 2], [1, 50, 2], [1, 60, 70, 80, 90, 100, 110, 2]]
 
@@ -46,6 +46,34 @@ def test_the_mask_is_right_where_pad_is_eos():
     ids = torch.tensor([[5, 6, 2, 2, 2]])  # one EOS, two of padding
     assert last_token_index(ids, torch.tensor([[1, 1, 1, 0, 0]]), 2).tolist() == [2]
     assert last_token_index(ids, None, 2).tolist() == [1]  # what transformers' own pooling reads
+
+
+def test_a_token_that_is_never_read():
+    ids, mask = torch.tensor([[5, 6, 2, 2], [2, 2, 5, 2]]), torch.tensor([[1, 1, 1, 0], [0, 1, 1, 1]])
+    assert last_token_index(ids, mask, 0).tolist() == [2, 3]
+    assert last_token_index(ids, mask, 0, skipped_token_id=2).tolist() == [1, 2]
+    assert last_token_index(None, mask, 0, skipped_token_id=2).tolist() == [2, 3]  # embeddings in the place of tokens
+
+
+def test_positions_by_hand():
+    mask = torch.tensor([[1, 1, 1, 0], [0, 0, 1, 1], [1, 0, 1, 0], [0, 0, 0, 0]])
+    # rows that begin with a real token keep a model's default, holes and padding included
+    assert position_ids(mask).tolist() == [[0, 1, 2, 3], [0, 0, 0, 1], [0, 1, 2, 3], [0, 1, 2, 3]]
+
+
+def test_rows_move_to_the_front_by_hand():
+    mask = torch.tensor([[1, 1, 1, 0], [0, 0, 1, 1], [0, 1, 0, 1]])
+    ids = torch.tensor([[5, 6, 7, 0], [0, 0, 8, 9], [0, 5, 0, 6]])
+    embeddings = ids.unsqueeze(-1) * torch.ones(2)
+    inputs = {"input_ids": ids, "attention_mask": mask, "inputs_embeds": embeddings, "flag": True, "none": None}
+    moved = without_leading_padding(inputs)
+    assert moved["input_ids"].tolist() == [[5, 6, 7, 0], [8, 9, 0, 0], [5, 0, 6, 0]]
+    assert moved["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 1, 0]]
+    assert torch.equal(moved["inputs_embeds"][..., 0], moved["input_ids"].float())
+    assert moved["flag"] is True and moved["none"] is None
+    again = without_leading_padding(moved)
+    assert all(torch.equal(again[name], moved[name]) for name in ("input_ids", "attention_mask", "inputs_embeds"))
+    assert without_leading_padding({"input_ids": ids}) == {"input_ids": ids}
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from distreward.trainers.streams import StreamReport
 def logged(caplog) -> list[str]:
     """What was said since the last call."""
     lines = [record.getMessage() for record in caplog.records if record.name == "distreward"]
+    lines = [line for line in lines if not line.startswith("packing:")]
     caplog.clear()
     return lines
 

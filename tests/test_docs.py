@@ -1,0 +1,150 @@
+"""The pages in `docs`: their runnable blocks run, their numbers are ours, their links and commands are real."""
+
+import io
+import json
+import re
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from tokenizers.processors import TemplateProcessing
+from transformers import LlamaForCausalLM
+
+from distreward.cli.main import COMMANDS
+from distreward.data.encoding import encode_conversation
+from distreward.losses.difference import preference_level_probs
+from distreward.losses.preference import smooth
+from distreward.modeling import REWARD_HEADS, AutoRewardModel, reward_head_entry
+from distreward.scoring import RewardScorer
+from tests.conftest import make_tokenizer
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+RUNNABLE = re.compile(r"<!-- runnable -->\n```python\n(.*?)```", re.DOTALL)
+MEAN_VARIANCE = reward_head_entry("mean_variance")
+
+
+@pytest.fixture
+def workplace(tmp_path, llama_config, tokenizer, monkeypatch):
+    """A folder with the checkpoints the pages speak of, as current directory."""
+    torch.manual_seed(0)
+    llama_config.initializer_range = 0.3
+    models = {
+        "out": AutoRewardModel.from_config(llama_config, "mean_variance"),
+        "out-likert": AutoRewardModel.from_config(llama_config, "likert"),
+        "policy": LlamaForCausalLM(llama_config),
+    }
+    for name, model in models.items():
+        model.save_pretrained(tmp_path / name)
+        tokenizer.save_pretrained(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_page(name: str) -> dict:
+    """Run the runnable blocks of a page, in order and in one namespace, which is returned."""
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    blocks = RUNNABLE.findall(text)
+    assert blocks and text.count("<!-- runnable -->") == len(blocks)
+    namespace: dict = {"__name__": "docs"}
+    for number, block in enumerate(blocks, 1):
+        with redirect_stdout(io.StringIO()):
+            exec(compile(block, f"{name}, block {number}", "exec"), namespace)
+    return namespace
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_commands_are_real(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        compile(block, page.name, "exec")
+    assert set(re.findall(r"distreward (\w+)(?: [\w-]+)? --", text)) <= set(COMMANDS)
+    assert f"docs/{page.name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_serving_runs_and_agrees_with_us(workplace):
+    page = run_page("serving.md")
+    prompts = [messages[:-1] for messages in page["conversations"]]
+    responses = [messages[-1]["content"] for messages in page["conversations"]]
+    scores = RewardScorer.from_pretrained("out").score(prompts, responses)
+    assert abs(scores[0, 0] - scores[1, 0]) > 0.01
+    assert_allclose(page["mean"], scores[:, 0], atol=1e-5)
+    assert_allclose(page["std"], scores[:, 1], atol=1e-5)
+    assert_allclose([answer["mean"] for answer in page["by_label"]], scores[:, 0], atol=1e-5)
+    assert_allclose([abs(answer["raw_std"]) + 0.1 for answer in page["by_label"]], scores[:, 1], atol=1e-5)
+    assert page["scalar"].score.weight.shape == (1, 16)
+    assert page["trainer"].state.global_step == 2
+    assert any("rewards/out_mean/annotator_std" in line for line in page["trainer"].state.log_history)
+
+
+@pytest.fixture
+def formulas():
+    """The functions of the NumPy block, which needs no checkpoint."""
+    [block] = [
+        block for block in RUNNABLE.findall((ROOT / "docs/serving.md").read_text()) if "def level_probs" in block
+    ]
+    namespace: dict = {}
+    exec(block, namespace)
+    return namespace
+
+
+def test_the_numpy_formulas_are_the_heads_and_the_losses(formulas):
+    generator = np.random.default_rng(0)
+    raw_a, raw_b = 3 * generator.standard_normal((2, 200, 2))
+    heads = [REWARD_HEADS["mean_variance"].read(torch.tensor(raw), MEAN_VARIANCE) for raw in (raw_a, raw_b)]
+    mean, std = formulas["moments"](raw_a, MEAN_VARIANCE)
+    assert_allclose(mean, heads[0].mean, atol=1e-6)
+    assert_allclose(std, heads[0].std, atol=1e-6)
+    loss_probs = preference_level_probs(heads[0].mean, heads[0].std, heads[1].mean, heads[1].std, cdf="logistic")
+    probs = formulas["level_probs"](raw_a, raw_b, MEAN_VARIANCE)
+    assert_allclose(probs, smooth(loss_probs, MEAN_VARIANCE["level_smoothing"]), atol=1e-6)
+    assert_allclose(probs.sum(1), 1)
+    assert_allclose(formulas["level_probs"](raw_b, raw_a, MEAN_VARIANCE)[:, ::-1], probs)
+    # by hand: equal responses with std 0.5 each: P(tie) = 2 sigmoid(0.5 / sqrt(0.5)) - 1 = 0.33952, smoothed (p + 0.05) / 1.25
+    even = np.array([[0.0, 0.4]])
+    assert formulas["level_probs"](even, even, MEAN_VARIANCE)[0, 2] == pytest.approx((0.33952 + 0.05) / 1.25, abs=1e-5)
+
+    logits = 3 * generator.standard_normal((200, 5))
+    likert = REWARD_HEADS["likert"].read(torch.tensor(logits), {})
+    probs, mean, std = formulas["ratings"](logits)
+    assert_allclose(probs, likert.level_logits.softmax(-1), atol=1e-6)
+    assert_allclose(mean, likert.mean, atol=1e-6)
+    assert_allclose(std, likert.std, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["bert", "llama"])
+def test_a_server_that_adds_special_tokens_gets_the_same_tokens(kind):
+    [block] = [
+        text for text in RUNNABLE.findall((ROOT / "docs/serving.md").read_text()) if "def text_for_server" in text
+    ]
+    namespace: dict = {}
+    exec(block, namespace)
+    tokenizer = make_tokenizer()
+    if kind == "bert":
+        tokenizer.bos_token = tokenizer.eos_token = None
+        tokenizer.add_special_tokens({"cls_token": "<s>", "sep_token": "</s>"})
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Red."}]
+    expected = encode_conversation(tokenizer, messages)
+    assert expected[0] == 1 and expected[-1] == 2
+    assert tokenizer(namespace["text_for_server"](tokenizer, messages)).input_ids == expected
+
+
+def test_the_spread_in_the_page_is_the_measured_one():
+    text = (ROOT / "docs/serving.md").read_text(encoding="utf-8")
+    measured = json.loads((ROOT / "results/padding_spread/results.json").read_text())["models"]
+    minilm, llama = (measured[f"{name}, bfloat16"]["worst"] for name in ("all-MiniLM-L6-v2", "random Llama"))
+    assert f"largest difference was {minilm['max_in_std']:.0%} of".replace("%", " %") in text
+    assert f"and {llama['max_in_std']:.0%} for a random Llama".replace("%", " %") in text
+    assert f"mean differences {minilm['mean_in_std']:.1%} and {llama['mean_in_std']:.1%}".replace("%", " %") in text
+    flips = max(minilm["pairs_that_change_sides"], llama["pairs_that_change_sides"])
+    assert f"at most {flips} of 64 pairs" in text
+    for name in ("all-MiniLM-L6-v2", "random Llama"):
+        assert measured[f"{name}, float32"]["worst"]["max_in_std"] < 1e-5
