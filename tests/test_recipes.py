@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+EXPERIMENTS = sorted((ROOT / "recipes" / "experiments").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -24,6 +25,18 @@ def test_every_key_of_a_recipe_is_an_option(path, tmp_path):
     arguments, *_ = parser.parse(["--config", str(path), "--output_dir", str(tmp_path)])
     assert arguments.objective in OBJECTIVES
     assert f"--config {path.relative_to(ROOT)}" in path.read_text(encoding="utf-8")  # the launch line it documents
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_key_of_an_experiment_is_an_option(path):
+    from distreward.cli.experiment import ExperimentArguments
+    from distreward.cli.parsing import CommandParser
+    from distreward.trainers import DistributionalRewardConfig
+
+    parser = CommandParser("experiment", (ExperimentArguments, DistributionalRewardConfig), "")
+    arguments, config = parser.parse(["--config", str(path)])
+    assert arguments.seeds == [0, 1, 2] and config.freeze_backbone
+    assert f"--config {path.relative_to(ROOT)}" in path.read_text(encoding="utf-8")
 
 
 def test_there_is_a_recipe_per_objective():

@@ -4,16 +4,31 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+from rich import box
+from rich.console import Console
+from rich.table import Table
 from transformers.utils import logging as transformers_logging
 
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results
+from distreward.cli.tables import estimate_text
 from distreward.cli.train import describe, public_facts
 from distreward.data.loading import load_preferences
 from distreward.errors import InputError
 from distreward.experiments.plan import ETAS, ROWS, plan_cells, usable_rows
 from distreward.experiments.running import claim_folder, run_cells, source_digest
+from distreward.experiments.summary import (
+    average_distribution_run,
+    chosen_cells,
+    runs_of_rows,
+    stock_runs,
+    summarise,
+)
+from distreward.metrics.repeated import repeated_estimate
+from distreward.scoring import RewardScorer
 from distreward.trainers import DistributionalRewardConfig
 
 logger = logging.getLogger("distreward")
@@ -21,7 +36,7 @@ logger = logging.getLogger("distreward")
 DESCRIPTION = f"""Train every row of the paper's Table 3 over seeds and folds and compare them, with intervals over prompts
 and seeds.
 
-  distreward experiment --config recipes/synthetic/table3.yaml --output_dir table3
+  distreward experiment --config recipes/experiments/synthetic.yaml --output_dir table3
 
 Rows: {", ".join(ROWS)}.
 A run that was stopped goes on where it was when the same command is given again.
@@ -32,6 +47,17 @@ ESSENTIAL = (
     "stock_models", "split_seed", "n_bootstrap", "learning_rate", "num_train_epochs", "per_device_train_batch_size",
     "max_length", "truncation", "chat_template_path", "freeze_backbone", "feature_cache_dir", "eval_every_epochs",
 )  # fmt: skip
+
+
+COLUMNS = {
+    "preference_accuracy": "accuracy",
+    "diverging_id_auroc": "AUROC, own score",
+    "substantial_auroc": "substantial, own",
+    "gap_auroc": "AUROC, -|gap|",
+    "diverging_probability_auroc": "AUROC, probability",
+    "diverging_probability_substantial_auroc": "substantial, prob.",
+    "jensen_shannon": "Jensen-Shannon",
+}
 
 
 @dataclass
@@ -65,22 +91,12 @@ def main(argv: Sequence[str]) -> int:
     started = time.time()
     parser = CommandParser("experiment", (ExperimentArguments, DistributionalRewardConfig), DESCRIPTION, ESSENTIAL)
     arguments, config = parser.parse(argv)
-    config.save_strategy = config.eval_strategy = "no" if config.eval_every_epochs is None else config.eval_strategy
     dataset = load_preferences(arguments.dataset_name)
     rows = usable_rows(dataset, arguments.rows)
     folder = prepare_output_dir(config.output_dir)
     data = describe(arguments.dataset_name, dataset)
-    settings = {
-        **public_facts(config),
-        "folds": arguments.folds,
-        "split_seed": arguments.split_seed,
-        "eval_size": arguments.eval_size,
-        "test_size": arguments.test_size,
-    }
-    key = {"data": data["fingerprint"], "model": arguments.model_name_or_path, **settings}
-    for name in ("output_dir", "seed", "eta", "label_aggregation", "model_name_or_path"):
-        key.pop(name, None)
-    claim_folder(folder, key)
+    settings = settings_of(arguments, config)
+    claim_folder(folder, {"data": data["fingerprint"], "model": arguments.model_name_or_path, **settings})
     cells = list(plan_cells(rows, arguments.seeds, arguments.folds, arguments.etas))
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
@@ -88,9 +104,40 @@ def main(argv: Sequence[str]) -> int:
     failed = run_cells(
         cells, dataset, arguments.folds, sizes, arguments.split_seed, arguments.model_name_or_path, config, folder
     )
-    values = {"failed": [cell.name for cell in failed], "source": source_digest()}
-    write_results(folder, "experiment", {**vars(arguments), **settings}, data, started, values)
+    found = runs_of_rows(cells, folder, dataset)
+    for path in arguments.stock_models:
+        scorer = RewardScorer.from_pretrained(path, max_length=config.max_length, progress=True)
+        found[Path(path).name] = stock_runs(scorer.score_pairs(dataset), dataset, arguments.seeds)
+    values = summarise(found, dataset, arguments.n_bootstrap) if found else {}
+    etas = {cell.name: cell.eta for chosen in chosen_cells(cells, folder).values() for cell, _ in chosen}
+    values |= {"failed": [cell.name for cell in failed], "chosen_etas": etas, "source": source_digest()}
+    average = repeated_estimate(average_distribution_run(dataset, [0]), dataset.num_rows, None, n_bootstrap=0)
+    values["average_distribution_jensen_shannon"] = average["value"]
+    path = write_results(folder, "experiment", {**vars(arguments), **settings}, data, started, values)
+    print_rows(values.get("rows", {}), f"{dataset.num_rows} pairs, {len(cells) - len(failed)} of {len(cells)} runs")
+    print(f"all numbers: {path}")
     return 1 if failed else 0
+
+
+def settings_of(arguments: ExperimentArguments, config: DistributionalRewardConfig) -> dict[str, Any]:
+    """What every cell's number depends on besides its own row, seed, fold and eta."""
+    settings = {name: getattr(arguments, name) for name in ("folds", "split_seed", "eval_size", "test_size")}
+    left_out = ("output_dir", "seed", "eta", "label_aggregation", "resume_from_checkpoint")
+    return settings | {name: value for name, value in public_facts(config).items() if name not in left_out}
+
+
+def print_rows(rows: dict[str, dict[str, Any]], title: str) -> None:
+    """The table people read."""
+    table = Table(
+        title=title, box=box.SIMPLE_HEAD, title_justify="left", caption="95 % intervals over prompts and seeds"
+    )
+    table.add_column("")
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, metrics in rows.items():
+        title = ROWS[name].title if name in ROWS else name
+        table.add_row(title, *(estimate_text(metrics.get(column)) for column in COLUMNS))
+    Console(width=40 + 24 * len(COLUMNS)).print(table)
 
 
 def as_size(size: float) -> float | int:

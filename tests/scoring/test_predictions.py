@@ -136,3 +136,19 @@ def test_typical_annotators_by_hand():
     # 2 and 5: 3.5, whole annotators only
     assert typical_annotators(np.array([[0, 0, 0, 0, 2], [5, 0, 0, 0, 0]])) == 3
     assert typical_annotators(np.array([[0, 0, 0, 0, 1]])) == typical_annotators(np.zeros((0, 5))) == DEFAULT_ANNOTATORS
+
+
+@pytest.mark.parametrize("kind", ["scalar", "mean_variance", "likert"])
+def test_columns_come_back_as_they_went(kind):
+    rng = np.random.default_rng(0)
+    given = PairPredictions(
+        rng.normal(size=3),
+        rng.normal(size=3),
+        {"type": kind},
+        *([rng.random(3), rng.random(3)] if kind != "scalar" else [None, None]),
+        *([rng.dirichlet(np.ones(5), 3), rng.dirichlet(np.ones(5), 3)] if kind == "likert" else [None, None]),
+    )
+    again = PairPredictions.from_columns(given.to_columns(), {"type": kind})
+    for name in ("mean_a", "mean_b", "std_a", "std_b", "rating_probs_a", "rating_probs_b"):
+        one, other = getattr(given, name), getattr(again, name)
+        assert (one is None and other is None) or np.array_equal(one, other), name

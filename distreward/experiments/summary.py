@@ -1,0 +1,125 @@
+"""From the cells of an experiment to Table 3: one line per way of training, means over seeds and folds, intervals, tests."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from scipy.stats import false_discovery_control
+
+from distreward.data.agreement import level_counts
+from distreward.data.splitting import prompt_key
+from distreward.experiments.cells import read_facts, read_predictions
+from distreward.experiments.plan import REFERENCE_ROW, Cell
+from distreward.metrics.repeated import (
+    Metric,
+    Run,
+    accuracy_metric,
+    auroc_metric,
+    jensen_shannon_metric,
+    repeated_estimate,
+)
+from distreward.scoring import PairPredictions
+from distreward.scoring.predictions import typical_annotators
+
+logger = logging.getLogger("distreward")
+
+COMPARED = ("preference_accuracy", "diverging_id_auroc", "diverging_probability_auroc")
+"""Metrics in which every row is tested against `REFERENCE_ROW`; where that has no such score, against its -|gap|."""
+
+Runs = dict[str, list[Run]]
+"""Metric name -> the runs of one row."""
+
+
+def metrics_of(predicted: PairPredictions, counts: np.ndarray, n_annotators: int) -> dict[str, Metric]:
+    """Every metric of the table that this head gives, for one run's pairs."""
+    found = {
+        "preference_accuracy": accuracy_metric(predicted.reward_gap, counts),
+        "diverging_id_auroc": auroc_metric(predicted.divergence(), counts),
+        "substantial_auroc": auroc_metric(predicted.divergence(), counts, "diverging_substantial"),
+        "gap_auroc": auroc_metric(predicted.gap_divergence(), counts),
+        "gap_substantial_auroc": auroc_metric(predicted.gap_divergence(), counts, "diverging_substantial"),
+    }
+    probability = predicted.diverging_probability(n_annotators)
+    if probability is not None:
+        found["diverging_probability_auroc"] = auroc_metric(probability, counts)
+        found["diverging_probability_substantial_auroc"] = auroc_metric(probability, counts, "diverging_substantial")
+        found["jensen_shannon"] = jensen_shannon_metric(predicted.level_probs(), counts)
+    return found
+
+
+def chosen_cells(cells: Sequence[Cell], folder: Path) -> dict[str, list[tuple[Cell, dict[str, Any]]]]:
+    """Done cells by row; of several etas, the one with the lowest development log loss, chosen seed by seed and fold by fold."""
+    done = [(cell, facts) for cell in cells if (facts := read_facts(folder / "cells" / cell.name)) is not None]
+    best: dict[tuple[str, int, int], tuple[Cell, dict[str, Any]]] = {}
+    for cell, facts in done:
+        place = (cell.row, cell.seed, cell.fold)
+        loss = facts["development_log_loss"]
+        if place not in best or (loss is not None and loss < best[place][1]["development_log_loss"]):
+            best[place] = (cell, facts)
+    rows: dict[str, list[tuple[Cell, dict[str, Any]]]] = {}
+    for (row, _, _), found in best.items():
+        rows.setdefault(row, []).append(found)
+    return rows
+
+
+def runs_of_rows(cells: Sequence[Cell], folder: Path, dataset: Dataset) -> dict[str, Runs]:
+    """The runs of every row, one per seed and fold."""
+    place = {name: number for number, name in enumerate(dataset["id"][:])}
+    counts = level_counts(dataset["preferences"][:])
+    n_annotators = typical_annotators(counts)
+    rows: dict[str, Runs] = {}
+    for row, found in chosen_cells(cells, folder).items():
+        for cell, facts in found:
+            predicted, ids = read_predictions(folder / "cells" / cell.name, "test", facts["reward_head"])
+            pairs = np.array([place[name] for name in ids])
+            for name, metric in metrics_of(predicted, counts[pairs], n_annotators).items():
+                rows.setdefault(row, {}).setdefault(name, []).append(Run(cell.seed, pairs, metric))
+    return rows
+
+
+def stock_runs(predicted: PairPredictions, dataset: Dataset, seeds: Sequence[int]) -> Runs:
+    """A model that was not trained here, as one run per seed, so that it can be compared with those that were."""
+    counts = level_counts(dataset["preferences"][:])
+    found = metrics_of(predicted, counts, typical_annotators(counts))
+    pairs = np.arange(dataset.num_rows)
+    return {name: [Run(seed, pairs, metric) for seed in seeds] for name, metric in found.items()}
+
+
+def average_distribution_run(dataset: Dataset, seeds: Sequence[int]) -> list[Run]:
+    """Jensen-Shannon distance of predicting the data set's own average distribution for every pair: what is to be beaten."""
+    counts = level_counts(dataset["preferences"][:])
+    shares = counts[counts.sum(1) > 0] / counts[counts.sum(1) > 0].sum(1, keepdims=True)
+    average = np.tile(shares.mean(0), (len(counts), 1))
+    metric = jensen_shannon_metric(average, counts)
+    return [Run(seed, np.arange(len(counts)), metric) for seed in seeds]
+
+
+def summarise(rows: dict[str, Runs], dataset: Dataset, n_bootstrap: int) -> dict[str, Any]:
+    """`rows`, `comparisons` of `results.json`.
+
+    Every row is tested against Bradley-Terry on all labels (`REFERENCE_ROW`) in each metric of `COMPARED`; the p-values of
+    one metric are corrected together (Benjamini and Hochberg).
+    """
+    groups = [prompt_key(prompt) for prompt in dataset["prompt"][:]]
+    options = {"n_pairs": dataset.num_rows, "groups": groups, "n_bootstrap": n_bootstrap}
+    table = {
+        row: {name: repeated_estimate(found, **options) for name, found in runs.items()} for row, runs in rows.items()
+    }
+    comparisons: dict[str, dict[str, Any]] = {}
+    for name in COMPARED if REFERENCE_ROW in rows else ():
+        baseline = rows[REFERENCE_ROW].get(name, rows[REFERENCE_ROW]["gap_auroc"])
+        tested = {
+            row: repeated_estimate(runs[name], baseline=baseline, **options)
+            for row, runs in rows.items()
+            if row != REFERENCE_ROW and name in runs
+        }
+        p_values = [estimate["p_value"] for estimate in tested.values()]
+        if tested and np.isfinite(p_values).all():
+            for estimate, corrected in zip(tested.values(), false_discovery_control(p_values), strict=True):
+                estimate["p_value_corrected"] = float(corrected)
+        for row, estimate in tested.items():
+            comparisons.setdefault(row, {})[name] = estimate
+    return {"rows": table, "comparisons": comparisons}
