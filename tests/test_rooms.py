@@ -31,7 +31,8 @@ ARROWS = {
     "benchmarks": USES,
     "judge": USES,
     "experiments": USES,
-    "cli": USES | {"hub", "rlhf", "benchmarks", "judge", "experiments"},
+    "benchmark": USES,
+    "cli": USES | {"hub", "rlhf", "benchmarks", "judge", "experiments", "benchmark"},
 }
 
 # The package itself and `python -m distreward` belong to no room and may reach into any.

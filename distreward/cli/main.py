@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "train a reward model on annotators' labels",
     "evaluate": "accuracy, Diverging-ID AUROC and calibration of a reward model on labelled pairs",
     "experiment": "compare all ways of training over seeds and folds, as in the paper's Table 3",
+    "benchmark": "time training against trl.RewardTrainer on this machine",
     "merge": "merge a trained adapter (LoRA) into its base model: one checkpoint that every tool opens",
     "score": "add rewards and divergence scores to a JSONL file of prompts and responses",
     "export": "write one output of a reward model as a stock 1-label checkpoint, for TRL and servers",

@@ -1,0 +1,1 @@
+"""Honest timing: this package and the plain tool on the same model, data and machine, in turn."""

@@ -1,0 +1,164 @@
+"""One timed training run, of this package's trainer or of `trl.RewardTrainer`, in a process of its own."""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import TrainerCallback
+from trl import RewardConfig, RewardTrainer
+
+from distreward.benchmark.scenarios import SCENARIOS, byte_tokenizer, make_pairs, model_config
+from distreward.data.schema import features
+from distreward.modeling import AutoRewardModel
+from distreward.trainers import BradleyTerryRewardTrainer, DistributionalRewardConfig
+
+TOOLS = ("distreward", "trl")
+MAX_LENGTH = 4096
+
+
+class Clock(TrainerCallback):
+    """Time from the end of the first step, which warms up, to the end of the last; and the tokens put through the model."""
+
+    def __init__(self):
+        self.start, self.seconds = 0.0, 0.0
+
+    def on_step_end(self, args, state, control, **kwargs) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        if state.global_step == 1:
+            self.start = time.perf_counter()
+        self.seconds = time.perf_counter() - self.start
+
+
+def as_schema(rows: list[dict[str, Any]]) -> Dataset:
+    """One row per pair, every annotator's label in it."""
+    empty = {"scores_a": [], "scores_b": [], "annotator_ids": [], "strength_known": True, "source": "", "meta": "{}"}
+    made = [
+        {**empty, **row, "id": str(number), "prompt": [{"role": "user", "content": row["prompt"]}], "margin": None}
+        for number, row in enumerate(rows)
+    ]
+    return Dataset.from_list(made, features=features())
+
+
+def as_trl(rows: list[dict[str, Any]]) -> Dataset:
+    """One row per annotator, as TRL has it."""
+    made = []
+    for row in rows:
+        for level in row["preferences"]:
+            sides = [row["response_a"], row["response_b"]][:: 1 if level > 0 else -1]
+            chosen, rejected = ([{"role": "assistant", "content": side}] for side in sides)
+            made.append(
+                {"prompt": [{"role": "user", "content": row["prompt"]}], "chosen": chosen, "rejected": rejected}
+            )
+    return Dataset.from_list(made)
+
+
+def timed_run(
+    tool: str, scenario: str, preset: str, n_pairs: int, batch_size: int, seed: int, folder: str
+) -> dict[str, Any]:
+    """Train one epoch and measure it.
+
+    Returns:
+        `seconds` and `pairs` after the first step, `peak_memory` in bytes (of the device, or of the process on a CPU),
+        `processed` and `real` tokens per epoch, and `rewards` of the first pairs after training.
+    """
+    rows = make_pairs(SCENARIOS[scenario], n_pairs, seed)
+    torch.manual_seed(seed)
+    large = preset == "8b-lora"
+    model = AutoRewardModel.from_config(
+        model_config(preset), "scalar", dtype=torch.bfloat16 if large else torch.float32
+    )
+    if torch.cuda.is_available():
+        model = model.cuda()
+    clock = Clock()
+    ours = tool == "distreward"
+    per_pair = 1 if ours else SCENARIOS[scenario].n_annotators
+    args = (DistributionalRewardConfig if ours else RewardConfig)(
+        folder, report_to="none", bf16=large, save_strategy="no", logging_strategy="no", disable_tqdm=True, num_train_epochs=1,
+        per_device_train_batch_size=batch_size, gradient_checkpointing=large, learning_rate=1e-6, max_length=MAX_LENGTH,
+        lr_scheduler_type="constant", seed=seed, **({"eval_every_epochs": None} if ours else {}),
+    )  # fmt: skip
+    trainer = (BradleyTerryRewardTrainer if ours else RewardTrainer)(
+        model, args, train_dataset=as_schema(rows) if ours else as_trl(rows), processing_class=byte_tokenizer(),
+        callbacks=[clock], peft_config=LoraConfig(task_type="SEQ_CLS", target_modules="all-linear") if large else None,
+    )  # fmt: skip
+    counter = count_tokens(trainer.model)
+    trainer.train()
+    steps = trainer.state.global_step
+    return {
+        "seconds": clock.seconds,
+        "pairs": (steps - 1) * batch_size / per_pair,
+        "peak_memory": peak_memory(),
+        "processed": counter["processed"],
+        "real": counter["real"],
+        "rewards": rewards_of(trainer.model, rows[:8]),
+    }
+
+
+def count_tokens(model: torch.nn.Module) -> dict[str, int]:
+    """Counts, at the embedding, the tokens that go through the model in training, and those of them that are not padding."""
+    counted = {"processed": 0, "real": 0}
+
+    def hook(module: torch.nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        if module.training:
+            counted["processed"] += inputs[0].numel()
+            counted["real"] += int((inputs[0] != 0).sum())
+
+    model.get_input_embeddings().register_forward_hook(hook)
+    return counted
+
+
+def peak_memory() -> int:
+    """Bytes, of the device if there is one, else of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+@torch.no_grad()
+def rewards_of(model: torch.nn.Module, rows: list[dict[str, Any]]) -> list[float]:
+    """Rewards of both responses of pairs, one at a time."""
+    tokenizer = byte_tokenizer()
+    found = []
+    for row in rows:
+        for side in ("response_a", "response_b"):
+            messages = [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row[side]}]
+            ids = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=True, return_tensors="pt")[
+                "input_ids"
+            ]
+            found.append(float(model.eval()(input_ids=ids.to(model.device)).logits[0, 0]))
+    return found
+
+
+def summarise(rounds: list[dict[str, dict[str, Any]]]) -> dict[str, Any]:
+    """The promised entry of a scenario: ratios of time per pair within each round, and what else was seen."""
+    per_pair = {tool: np.array([run[tool]["seconds"] / run[tool]["pairs"] for run in rounds]) for tool in TOOLS}
+    ratios = per_pair["trl"] / per_pair["distreward"]
+    last = rounds[-1]
+    differences = [np.abs(np.subtract(run["distreward"]["rewards"], run["trl"]["rewards"])).max() for run in rounds]
+    return {
+        "ratio_median": float(np.median(ratios)),
+        "ratio_min": float(ratios.min()),
+        "ratio_max": float(ratios.max()),
+        "pairs_per_second": {tool: float(1 / np.median(per_pair[tool])) for tool in TOOLS},
+        "padding_share": {tool: 1 - last[tool]["real"] / last[tool]["processed"] for tool in TOOLS},
+        "processed_tokens": {tool: last[tool]["processed"] for tool in TOOLS},
+        "real_tokens": {tool: last[tool]["real"] for tool in TOOLS},
+        "max_reward_difference": float(max(differences)),
+        "peak_memory": {tool: max(run[tool]["peak_memory"] for run in rounds) for tool in TOOLS},
+        "rounds": len(rounds),
+    }
+
+
+if __name__ == "__main__":
+    settings = json.loads(sys.argv[1])
+    target = Path(settings.pop("result"))
+    torch.set_num_threads(settings.pop("threads"))
+    target.write_text(json.dumps(timed_run(**settings)), encoding="utf-8")
