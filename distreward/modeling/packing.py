@@ -66,6 +66,8 @@ def why_not_packed(model: PreTrainedModel, max_length: int | None) -> str | None
         model: a reward model.
         max_length: most tokens of a response with its prompt. A sliding window that long never cuts anything off.
     """
+    if model._own_code:
+        return "it runs code that came with its checkpoint"
     if not hasattr(model, "score"):
         return "a bidirectional encoder sees all of a row"
     config = model.config.get_text_config()

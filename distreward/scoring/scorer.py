@@ -7,16 +7,19 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import PartialState
+from peft import PeftModel
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from distreward.data.encoding import closing_length, encode_response, fit_to_length, require_chat_template
 from distreward.modeling import AutoRewardModel, RewardOutput
+from distreward.modeling.packing import why_not_packed
 from distreward.modeling.padding import ensure_pad_token
 from distreward.modeling.tokenizers import open_tokenizer
 from distreward.scoring.features import features_of
 from distreward.scoring.inference import BATCH_TOKENS, run_in_batches
 from distreward.scoring.predictions import N_COLUMNS, PairPredictions, output_columns
+from distreward.scoring.shared import groups_of, run_shared, sharing_agrees
 
 logger = logging.getLogger("distreward")
 
@@ -60,6 +63,11 @@ class RewardScorer:
         self.batch_tokens, self.progress, self.processes = batch_tokens, progress, processes
         self.feature_cache_dir = feature_cache_dir
         self._closing = closing_length(tokenizer)
+        # an adapter of virtual tokens puts them before every row, also where a row holds several responses
+        prompt_tuned = isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning
+        base = model.get_base_model() if isinstance(model, PeftModel) else model
+        self._proven = False
+        self._shares_prompts = not prompt_tuned and why_not_packed(base, self.max_length) is None
 
     @classmethod
     def from_pretrained(
@@ -120,13 +128,29 @@ class RewardScorer:
             return np.empty((0, N_COLUMNS))
         if self.feature_cache_dir is not None:
             return self._score_features(encoded, bar)
+        if bar is not None:
+            return self._score_tokens(prompts, encoded, bar)
+        with tqdm(total=len(encoded), desc="Scoring", unit="response", disable=not self.progress) as own_bar:
+            return self._score_tokens(prompts, encoded, own_bar)
+
+    def _score_tokens(self, prompts: Sequence[list[dict]], encoded: list[list[int]], bar: tqdm) -> np.ndarray:
+        """`score` by running the model, equal prompts encoded once where the model allows it."""
+        pad_token_id = self.tokenizer.pad_token_id
+        groups = groups_of(prompts, encoded) if self._shares_prompts else []
+        if 0 < len(groups) < len(encoded):
+            if not self._proven:
+                self._shares_prompts = sharing_agrees(self.model, groups, pad_token_id)
+                self._proven = True
+            if self._shares_prompts:
+                rest = (pad_token_id, self.batch_tokens, bar, self.processes)
+                return run_shared(self.model, groups, self._columns, *rest).astype(np.float64)
         return run_in_batches(
             encoded,
             lambda **batch: self._columns(self.model(**batch)),
-            pad_token_id=self.tokenizer.pad_token_id,
+            pad_token_id=pad_token_id,
             device=self.model.device,
             batch_tokens=self.batch_tokens,
-            progress=bar if bar is not None else ("Scoring" if self.progress else None),
+            progress=bar,
             processes=self.processes,
         ).astype(np.float64)
 
