@@ -52,7 +52,7 @@ def test_readme_names_real_things():
         "help_all",
         "help",
     }
-    assert set(re.findall(r"--([a-z_]+)", text)) <= options
+    assert set(re.findall(r"--([a-z0-9_]+)", text)) <= options
     assert all(f"`{name}`" in text for name in OBJECTIVES)
 
 
