@@ -97,7 +97,7 @@ class JudgeSession:
         asyncio.run(self._run(pairs, total))
         if self._refusal is not None:
             raise self._refusal
-        if self._failures and not self.usage.n_replies and not len(self._cache):
+        if self._failures and not self.usage.n_replies and not self.usage.n_from_cache:
             raise EndpointRefusal(f"no request brought a reply; the last failed with: {[*self._failures.values()][-1]}")
 
     def standings(self, pairs: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Question, Standing, str | None]]:

@@ -27,6 +27,7 @@ class ChatServer:
         faults: what the first requests get instead, in turn; then everything is well. See `FAULTS`.
         fault_of: or: number of the request (from 0) -> name of a fault, or None.
         delay: seconds before every answer.
+        crowd: from the second request on, answer none before so many are there at once.
         key: demanded as bearer token, if given.
         usage: report tokens.
     """
@@ -35,6 +36,7 @@ class ChatServer:
     faults: list[str] = field(default_factory=list)
     fault_of: Callable[[int], str | None] | None = None
     delay: float = 0.0
+    crowd: int = 0
     key: str | None = None
     usage: bool = True
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -59,7 +61,7 @@ class ChatServer:
 
     def _run(self, ready: threading.Event) -> None:
         async def serve() -> None:
-            self._stop = asyncio.Event()
+            self._stop, self._crowded = asyncio.Event(), asyncio.Event()
             server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=1000)
             self.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
             ready.set()
@@ -103,6 +105,10 @@ class ChatServer:
         if self.key is not None and headers.get("authorization") != f"bearer {self.key}".lower():
             return _send(writer, 401, {"error": {"message": f"Incorrect API key: {headers.get('authorization')}"}})
         fault = self.fault_of(number) if self.fault_of else self.faults[number] if number < len(self.faults) else None
+        if self.at_once >= self.crowd:
+            self._crowded.set()
+        if self.crowd and number:
+            await self._crowded.wait()
         if self.delay:
             await asyncio.sleep(self.delay)
         if fault is not None:
