@@ -15,6 +15,7 @@ from transformers import BertConfig, LlamaConfig, PreTrainedTokenizerFast
 from distreward.data.encoding import PLAIN_TEMPLATE
 
 WORDS = "user assistant : . , ? ! please name a colour tell me joke why is the sky blue red green I cannot long short answer".split()
+NOWHERE = "http://127.0.0.1:9"
 SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
 
 
@@ -22,6 +23,15 @@ SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
 def one_thread():
     """Threads fight over the tiny matrices of these tests: one is faster than two."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def online(monkeypatch):
+    """Lets the client of huggingface_hub send requests, for tests with a server of their own; the Hub stays out of reach."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", NOWHERE)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

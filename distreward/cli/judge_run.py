@@ -85,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
         **counts,
         "usage": session.usage.report(arguments.price_in, arguments.price_out),
         "cut_cache_lines": n_cut_lines,
-        "manipulation": asdict(count_manipulation(pairs)),
+        "manipulation": count_manipulation(pairs).report(),
     }
     data = {"name": arguments.dataset_name, "fingerprint": fingerprint(pairs), "rows": len(pairs)}
     write_results(output_dir, "judge run", public_facts(arguments, backend), data, started, values)
@@ -147,9 +147,9 @@ def print_summary(values: dict[str, Any], output_dir: Path) -> None:
         f"{usage['from_cache']} replies from the cache, {usage['prompt_tokens']} prompt and {usage['completion_tokens']} reply "
         f"tokens{cost_text(usage['cost'])}"
     )
-    if manipulation["n_flagged"]:
+    if manipulation["flagged"]:
         print(
-            f"{manipulation['n_flagged']} of {manipulation['n_responses']} responses seem to speak to the judge"
+            f"{manipulation['flagged']} of {manipulation['responses']} responses seem to speak to the judge"
             f"{_listed(manipulation['by_pattern'])}"
         )
     print(f"verdicts: {output_dir / 'verdicts.jsonl'}")

@@ -61,10 +61,6 @@ class EndpointBackend:
         self.model, self.timeout, self.concurrency = model, timeout, concurrency
         self.settings = {key: value for key, value in (settings or {}).items() if value is not None}
         self._base_url, self._key = base_url, api_key
-        self._answered = False
-        self._refusal: EndpointRefusal | None = None
-        self._first = asyncio.Lock()
-        self._first_is_back = False
 
     @property
     def address(self) -> str:
@@ -74,6 +70,9 @@ class EndpointBackend:
     async def __aenter__(self) -> "EndpointBackend":
         from huggingface_hub import AsyncInferenceClient
 
+        self._answered = False
+        self._refusal: EndpointRefusal | None = None
+        self._first, self._first_is_back = asyncio.Lock(), False
         # Given as None, the header is left out; not given, the client would send the login of this machine.
         headers = {"authorization": None if self._key is None else f"Bearer {self._key}"}
         n_clients = -(-self.concurrency // REQUESTS_PER_CLIENT)

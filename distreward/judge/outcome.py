@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -114,7 +114,7 @@ def count_manipulation(pairs: Iterable[Mapping[str, Any]]) -> ManipulationCount:
 
 
 def judge_pairs(
-    pairs: Iterable[Mapping[str, Any]],
+    pairs: Collection[Mapping[str, Any]],
     backend: Backend,
     cache_file: str | os.PathLike,
     protocol: JudgeProtocol | None = None,

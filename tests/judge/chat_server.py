@@ -100,7 +100,7 @@ class ChatServer:
         self.authorizations.add(headers.get("authorization"))
         number = len(self.requests)
         self.requests.append(body)
-        if path != "/v1/chat/completions":
+        if path.split("?")[0] != "/v1/chat/completions":
             return _send(writer, 404, {"error": {"message": f"no such page: {path}"}})
         if self.key is not None and headers.get("authorization") != f"bearer {self.key}".lower():
             return _send(writer, 401, {"error": {"message": f"Incorrect API key: {headers.get('authorization')}"}})

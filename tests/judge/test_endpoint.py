@@ -11,6 +11,8 @@ from distreward.judge.endpoint import EndpointBackend, key_from_environment
 from distreward.judge.retrying import EndpointRefusal, RequestFailure
 from tests.judge.chat_server import ChatServer, completion
 
+pytestmark = pytest.mark.usefixtures("online")
+
 ASKED = [{"role": "user", "content": "Hi"}]
 KEY = "sk-planted-0123456789"
 

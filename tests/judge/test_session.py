@@ -21,7 +21,10 @@ from distreward.judge.session import FAILURES_IN_A_ROW, JudgeSession
 from distreward.judge.spending import estimated_prompt_tokens
 from tests.conftest import make_pairs
 from tests.judge.chat_server import PASSING, ChatServer, any_verdict
-from tests.judge.conftest import NO_WAIT
+
+pytestmark = pytest.mark.usefixtures("online")
+
+NO_WAIT = Backoff(max_retries=4, first=0.001, longest=0.01, random=Random(0))
 
 PROTOCOL = JudgeProtocol(load_prompt(None, "pairs"), FORMATS["verdict_line"])
 
