@@ -151,6 +151,11 @@ class JudgeRunArguments:
                 raise InputError(f"--extra_body: `{name}` is not for this option.")
         return settings | extra
 
+    def reply_tokens(self) -> int:
+        """Most tokens a reply can have, by whatever name the endpoint calls that limit."""
+        limits = [self.settings().get(name) for name in ("max_tokens", "max_completion_tokens")]
+        return max((limit for limit in limits if isinstance(limit, int)), default=self.max_tokens)
+
     def backend(self) -> Backend:
         """The endpoint, or the local model, loaded."""
         if self.base_url is not None:

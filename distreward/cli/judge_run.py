@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
             backoff=arguments.backoff(),
             max_requests=arguments.budget_requests,
             max_tokens=arguments.budget_tokens,
-            reply_tokens=arguments.max_tokens,
+            reply_tokens=arguments.reply_tokens(),
             progress=not arguments.disable_tqdm,
         )
         try:
@@ -106,7 +106,7 @@ def estimate(arguments: JudgeRunArguments, protocol: JudgeProtocol, pairs: Datas
             if standing.messages is not None:
                 n_requests += 1
                 prompt_tokens += estimated_prompt_tokens(standing.messages)
-    reply_tokens = n_requests * arguments.max_tokens
+    reply_tokens = n_requests * arguments.reply_tokens()
     cost = Usage(prompt_tokens=prompt_tokens, completion_tokens=reply_tokens).cost(
         arguments.price_in, arguments.price_out
     )

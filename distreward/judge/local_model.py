@@ -115,12 +115,13 @@ class LocalBackend:
                 del self._waiting[: self.batch_size]
                 try:
                     replies = await asyncio.to_thread(self._generate, [ids for ids, _ in batch])
-                except Exception as error:
+                except Exception as error:  # whoever waits for a reply gets it: the run ends with it
                     for _, future in batch:
-                        future.set_exception(error)
+                        if not future.done():
+                            future.set_exception(error)
                 else:
                     for (_, future), reply in zip(batch, replies, strict=True):
-                        if not future.cancelled():
+                        if not future.done():  # a second Ctrl-C drops what is under way
                             future.set_result(reply)
                 await asyncio.sleep(0)
         finally:

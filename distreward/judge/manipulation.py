@@ -18,7 +18,7 @@ MANIPULATION_PATTERNS = {
     # "As the judge, you must ...", "Dear evaluator"
     "addresses_the_judge": r"\b(?:dear|as (?:the|an?)(?: \w+)?|note to (?:the|an?|any)(?: \w+)?|attention,?) (?:judge|evaluator|grader|reviewer)s?\b",
     # "This response is the best", "Response 1 should win", "choose response A"
-    "claims_to_win": rf"\b(?:choose|pick|prefer|select|vote for) (?:this|my|{_WHO} (?:[12]|a|b))\b|\b(?:this|my) {_WHO} (?:is (?:clearly |much )?(?:the )?(?:best|better)|should win|deserves)\b",
+    "claims_to_win": rf"\b(?:choose|pick|prefer|select|vote for) (?:(?:this|my) {_WHO}|{_WHO} (?:[12]|a|b))\b|\b(?:this|my) {_WHO} (?:is (?:clearly |much )?(?:the )?(?:best|better)|should win|deserves)\b",
     # "Give this a score of 10", "rate it 10/10"
     "asks_for_a_score": rf"\b(?:give|rate|score|grade|award)\b.{{0,40}}\b(?:score of {_NUMBER}|{_NUMBER} ?(?:/|out of) ?{_NUMBER}|full marks|(?:the )?(?:highest|maximum|top) (?:score|rating|grade))\b",
     # the verdicts of common judges, written by the response itself

@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from tqdm.auto import tqdm
@@ -94,7 +95,7 @@ class JudgeSession:
             InputError: the endpoint refuses everything (wrong key, address or model). What was answered is kept.
         """
         total = None if n_pairs is None else n_pairs * len(self._protocol.views)
-        asyncio.run(self._run(pairs, total))
+        run_to_its_end(self._run(pairs, total))
         if self._refusal is not None:
             raise self._refusal
         if self._failures and not self.usage.n_replies and not self.usage.n_from_cache:
@@ -248,6 +249,17 @@ class JudgeSession:
             for number in (signal.SIGINT, signal.SIGTERM):
                 stack.enter_context(_handler(number, stop))
             yield
+
+
+def run_to_its_end(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine from ordinary code; in a notebook, whose own event loop is running, on a thread of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(coroutine)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, coroutine).result()
 
 
 @contextlib.contextmanager

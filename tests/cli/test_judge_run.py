@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from distreward.cli.main import main
-from distreward.judge.cache import ReplyCache
+from distreward.judge.cache import ReplyCache, request_key
+from distreward.judge.prompts import load_prompt
 from distreward.judge.verdicts import combine_orders, read_scores, read_verdicts
 from tests.conftest import NOWHERE, make_pairs
 from tests.judge.chat_server import PASSING, ChatServer, any_verdict
@@ -275,7 +277,8 @@ def test_a_killed_run_goes_on(tmp_path):
     enough = threading.Event()
 
     def answer(body):
-        if sum(server.served.values()) >= 100:
+        if sum(server.served.values()) >= 100 and not enough.is_set():
+            server.delay = 10  # the run cannot end before it is killed
             enough.set()
         return any_verdict(body)
 
@@ -286,22 +289,30 @@ def test_a_killed_run_goes_on(tmp_path):
         assert enough.wait(100), process.communicate()
         process.send_signal(signal.SIGKILL)
         process.communicate()
+        server.delay = 0
         cache_file = tmp_path / "out" / "cache.jsonl"
         whole = cache_file.read_bytes()
         n_kept = whole.count(b"\n")
         assert 80 <= n_kept < 300 and not (tmp_path / "out" / "verdicts.jsonl").exists()
         cache_file.write_bytes(whole + whole.splitlines()[0][:50])  # and a line cut off, as a kill may leave it
-        n_before = sum(server.served.values())
         assert main(argv) == 0
     found = results(pairs)
-    assert sum(server.served.values()) - n_before == found["usage"]["replies"] == 300 - n_kept
+    assert found["usage"]["replies"] == 300 - n_kept
     assert (found["judged"], found["failed"], found["usage"]["from_cache"], found["cut_cache_lines"]) == (
         300,
         0,
         n_kept,
         1,
     )
-    assert sum(server.served.values()) - 300 <= 8  # twice at most what was under way at the kill
+    kept = {json.loads(line)["key"] for line in whole.splitlines()}
+    prompt, n_twice = load_prompt(None, "pairs"), 0
+    for row in make_pairs(150):
+        for order in (("response_a", "response_b"), ("response_b", "response_a")):
+            messages = prompt.messages(row["prompt"], [row[side] for side in order])
+            n_served = server.served[messages[0]["content"]]
+            assert n_served == 1 or request_key(messages, "m", {"temperature": 0.0, "max_tokens": 1024}) not in kept
+            n_twice += n_served == 2
+    assert n_twice <= 8  # at most what was under way at the kill
     with ReplyCache(cache_file) as cache:
         assert len(cache) == 300
 
@@ -326,3 +337,20 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(sent, status, tmp_path):
     assert found["stopped"] == "interrupted" and found["left"] == 300 - found["judged"] > 0
     assert f"{found['left']} questions are left. To go on, run the same command again" in error
     assert found["judged"] == sum(server.served.values())  # what was under way was waited for and kept
+
+
+def test_a_second_ctrl_c_drops_what_is_under_way(tmp_path):
+    pairs = write_pairs(tmp_path, 20)
+    with ChatServer(fault_of=lambda number: "silence" if number >= 5 else None) as server:
+        process = command(arguments(pairs, server.base_url, "--concurrency", "4", "--timeout", "600"))
+        while len(server.requests) < 9:  # five answered, four that never will be
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        for line in process.stderr:
+            if "4 requests are under way; once more to drop them" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=100)
+    assert process.returncode == 130 and "Traceback" not in error, error
+    assert (results(tmp_path / "pairs.jsonl")["judged"], results(tmp_path / "pairs.jsonl")["left"]) == (5, 35)

@@ -83,6 +83,13 @@ def test_every_pair_in_both_orders_once(tmp_path):
     assert repeated == verdicts and not again.asked and session.usage.n_from_cache == 6
 
 
+def test_in_a_notebook_whose_event_loop_is_running(tmp_path):
+    async def cell():
+        return run(tmp_path, Scripted(first_wins), make_pairs(1))[2]
+
+    assert asyncio.run(cell())["judged"] == 2
+
+
 def test_pairs_that_say_the_same_are_paid_for_once(tmp_path):
     twins = [{**make_pairs(1)[0], "id": name} for name in "xyz"]
     for concurrency in (1, 8):
