@@ -20,8 +20,8 @@ def test_replies_are_there_in_the_next_run(tmp_path):
     with ReplyCache(path) as cache:
         for number, reply in enumerate(replies):
             cache.add(key(number), reply)
-            assert cache.get(key(number)) == reply
             assert len(path.read_text().splitlines()) == number + 1  # on disk at once, not at the end
+            assert cache.get(key(number)) == reply
     with ReplyCache(path) as cache:
         assert [cache.get(key(number)) for number in range(3)] == replies
         assert key(3) not in cache and cache.get(key(3)) is None and len(cache) == 3
