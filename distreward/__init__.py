@@ -30,6 +30,12 @@ _HOMES = {
     "MeanVarianceNLLRewardTrainer": "trainers",
     "LikertKLRewardTrainer": "trainers",
     "StopOnSignal": "trainers",
+    "judge_pairs": "judge.outcome",
+    "EndpointBackend": "judge.endpoint",
+    "LocalBackend": "judge.local_model",
+    "PairVerdict": "judge.verdicts",
+    "read_verdicts": "judge.verdicts",
+    "combine_orders": "judge.verdicts",
     "InputError": "errors",
 }
 """Public name -> the room it lives in."""

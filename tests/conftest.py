@@ -29,6 +29,7 @@ from transformers import (
 from distreward.data.encoding import PLAIN_TEMPLATE
 
 WORDS = "user assistant : . , ? ! please name a colour tell me joke why is the sky blue red green I cannot long short answer".split()
+NOWHERE = "http://127.0.0.1:9"
 SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
 
 
@@ -42,6 +43,15 @@ def one_thread():
 def imported_modules_are_no_garbage():
     """Every `train()` ends with a full collection, which takes longer over the imported libraries than the training."""
     gc.freeze()
+
+
+@pytest.fixture
+def online(monkeypatch):
+    """Lets the client of huggingface_hub send requests, for tests with a server of their own; the Hub stays out of reach."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", NOWHERE)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
