@@ -8,8 +8,10 @@ What differs from TRL's trainer, and nothing else does:
 - logged metrics are exact over pairs and read from the device only when logged; `compute_metrics` and `predict` get both
   sides of a last batch that is not full;
 - evaluation each quarter of an epoch unless the config is TRL's, with accuracy against every label and Diverging-ID AUROC;
+- the prompt of a pair is encoded once for both responses where that is sound (`trainers.layout`);
+- an adapter always trains and saves the reward head, in float32, as the only copy of it (`modeling.adapters`);
 - the pad token is never the EOS token;
-- sampling by length needs no `length` column; beside an adapter the model's config is saved.
+- sampling by length needs no `length` column.
 """
 
 import logging
