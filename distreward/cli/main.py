@@ -10,6 +10,7 @@ COMMANDS = {
     "demo": "train three reward models on a synthetic set and compare them (minutes, no GPU, no network)",
     "train": "train a reward model on annotators' labels",
     "evaluate": "accuracy, Diverging-ID AUROC and calibration of a reward model on labelled pairs",
+    "judge": "audit LLM judges on pairs whose human labels are known",
     "merge": "merge a trained adapter (LoRA) into its base model: one checkpoint that every tool opens",
     "score": "add rewards and divergence scores to a JSONL file of prompts and responses",
 }

@@ -1,0 +1,1 @@
+"""LLM judges: verdicts on pairs, scores of single responses, from an endpoint, a local model or a file."""
