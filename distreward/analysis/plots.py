@@ -96,3 +96,32 @@ def plot_true_divergence(true: np.ndarray, predicted: Mapping[str, np.ndarray], 
         axis.set_ylim(0, 1)
     axes[0][0].set_ylabel("true probability of divergence")
     return _save(figure, path)
+
+
+def plot_winner_rates(rates: Mapping[str, Mapping[str, Mapping[str, float]]], path: Path) -> Path:
+    """How often each judge names a winner, by agreement category (the paper's Table 4 as a figure).
+
+    Args:
+        rates: per judge, per agreement category, an estimate of the share of pairs with a winner in 0..1. A category
+            without pairs (nan) has no bar.
+        path: PNG to write.
+
+    An ideal judge has a high bar where people agree on a preference and low ones elsewhere. Whiskers are the intervals.
+    """
+    plt = _pyplot()
+    figure, axis = plt.subplots(figsize=(max(4.5, 1.6 + 1.3 * len(rates)), 3.4))
+    width = 0.8 / len(CATEGORY_STYLE)
+    for number, (category, (label, colour)) in enumerate(CATEGORY_STYLE.items()):
+        estimates = [of_judge[category] for of_judge in rates.values()]
+        value, low, high = (
+            np.array([estimate[key] for estimate in estimates], dtype=float) for key in ("value", "ci_low", "ci_high")
+        )
+        at = np.arange(len(rates)) + (number - 1) * width
+        axis.bar(at, value, width * 0.92, color=colour, label=label)
+        whiskers = np.nan_to_num([value - low, high - value]).clip(0)  # nan: no interval, no whisker
+        axis.errorbar(at, value, whiskers, fmt="none", ecolor="black", elinewidth=1, capsize=2)
+    axis.set_xticks(range(len(rates)), list(rates))
+    axis.set_ylim(0, 1)
+    axis.set_ylabel("share of pairs with a winner")
+    axis.legend(frameon=False, ncol=3, loc="lower center", bbox_to_anchor=(0.5, -0.3), fontsize="small")
+    return _save(figure, path)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from distreward.errors import InputError, nearest
 
 SUBCOMMANDS = {
+    "audit": ("judge_audit", "winners where people diverge, agreement against the human ceiling, biases"),
     "run": ("judge_run", "ask a judge about every pair: an OpenAI-compatible endpoint or a local model"),
 }
 """Name -> (module of this package with a `main(argv)`, what it does)."""

@@ -1,5 +1,6 @@
 """The tables people read: metrics of one or several models."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich import box
@@ -54,3 +55,14 @@ def print_metrics(models: dict[str, dict[str, Any]], title: str) -> None:
         if any(found):
             table.add_row(label, *(estimate_text(value) for value in found))
     Console(width=44 + sum(max(24, len(name) + 2) for name in models)).print(table)
+
+
+def print_rows(heading: str, rows: Sequence[Sequence[str]]) -> None:
+    """A table of text under a heading, wide enough for its cells; the first row is the header."""
+    table = Table(title=heading, box=box.SIMPLE_HEAD, title_justify="left")
+    for number, name in enumerate(rows[0]):
+        table.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
+    for row in rows[1:]:
+        table.add_row(*row)
+    width = sum(max(len(row[column]) for row in rows) + 3 for column in range(len(rows[0])))
+    Console(width=max(width, len(heading)) + 2).print(table)

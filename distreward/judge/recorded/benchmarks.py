@@ -1,0 +1,203 @@
+"""Readers of the verdict files that four benchmarks write. Each yields, per record, its verdicts on a pair of ours or None.
+
+| format | file | how a record finds its pair |
+|---|---|---|
+| AlpacaEval | `annotations.json`, a JSON list | the texts of instruction and both outputs |
+| Arena-Hard | `model_judgment/<judge>/<model>.jsonl`, 0.1 and 2.0 | question, model and baseline, two games in opposite orders |
+| MT-Bench | `model_judgment/gpt-4_pair.jsonl` | question, two models and turn, two games in opposite orders |
+| WildBench | `pairwise.v2/eval=<judge>/.../<model>.json`, a JSON list | session and two models, one order |
+
+Levels are strengths only where the benchmark has them (Arena-Hard, WildBench); elsewhere -2 and 2 stand for "preferred".
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from distreward.data.loading import read_jsonl
+from distreward.data.schema import row_error, shown
+from distreward.errors import InputError
+from distreward.judge.recorded.matching import Found, PairIndex
+from distreward.judge.verdicts import PairVerdict
+
+
+class Options(NamedTuple):
+    """What a file does not say itself.
+
+    Attributes:
+        judge: name of the judge; None takes the file's.
+        baseline: the other model of every Arena-Hard game; None takes the record's.
+    """
+
+    judge: str | None = None
+    baseline: str | None = None
+
+
+Records = Iterator[list[PairVerdict] | None]
+Reader = Callable[[Path, PairIndex, Options], Records]
+
+ARENA_LEVELS = {
+    "A>>B": 2,
+    "A>B": 1,
+    "A=B": 0,
+    "B>A": -1,
+    "B>>A": -2,
+    "A<<B": -2,
+    "A<B": -1,
+    "B=A": 0,
+    "B<A": 1,
+    "B<<A": 2,
+}
+
+MT_BENCH_LEVELS = {"model_1": 2, "model_2": -2, "tie": 0, "error": None}
+
+ALPACA_SLIGHT = 0.25
+"""Preferences between 1 and 2 nearer than this to the tie at 1.5 count as slight; ours, AlpacaEval draws no such line."""
+
+
+def read_alpaca_eval(path: Path, index: PairIndex, options: Options) -> Records:
+    """`preference` 1: output_1, 2: output_2, 0 or 1.5: tie, between: weighted; which output was shown first is not recorded."""
+    for where, record in read_json_list(path):
+        texts = [_field(record, key, where, str) for key in ("instruction", "output_1", "output_2")]
+        found = _only(index.by_text(*texts), where)
+        if found is None:
+            yield None
+            continue
+        level = _alpaca_level(record.get("preference"), where)
+        judge = options.judge or _field(record, "annotator", where, str)
+        yield [PairVerdict(found.pair_id, judge, None if level is None else found.level(level), "unknown")]
+
+
+def _alpaca_level(preference: Any, where: str) -> int | None:
+    if preference is None or (isinstance(preference, float) and math.isnan(preference)):
+        return None
+    if isinstance(preference, bool) or not isinstance(preference, (int, float)) or not 0 <= preference <= 2:
+        raise row_error(where, "preference", shown(preference), "a number from 1 to 2, or 0 for a tie")
+    if preference == 0 or preference == 1.5:
+        return 0
+    if preference < 1:
+        raise row_error(where, "preference", shown(preference), "a number from 1 to 2, or 0 for a tie")
+    size = 1 if abs(preference - 1.5) < ALPACA_SLIGHT else 2
+    return size if preference < 1.5 else -size
+
+
+def read_arena_hard(path: Path, index: PairIndex, options: Options) -> Records:
+    """Game 1 shows the baseline first, game 2 the model. A game without a verdict has no score."""
+    for number, record in read_jsonl(path):
+        where = f"{path}, line {number}"
+        question = record["uid"] if "uid" in record else _field(record, "question_id", where, (str, int))
+        model, games = _field(record, "model", where, str), _field(record, "games", where, list)
+        if len(games) != 2:
+            raise row_error(where, "games", f"{len(games)} games", "two, the second with the answers swapped")
+        found = index.by_models(question, model, options.baseline or record.get("baseline"))
+        found = _only(found, where, "name the model that all others met, --baseline_model")
+        if found is None:
+            yield None
+            continue
+        judge = options.judge or _field(record, "judge", where, str)
+        verdicts = []
+        for game, model_first in zip(games, (False, True), strict=True):
+            level = _lookup(ARENA_LEVELS, (game or {}).get("score"), "score", where)
+            from_model = None if level is None else level if model_first else -level
+            verdicts.append(_verdict(found, judge, from_model, model_first))
+        yield verdicts
+
+
+def read_mt_bench(path: Path, index: PairIndex, options: Options) -> Records:
+    """Game 1 shows model_1 first, game 2 model_2. Pairs made from two single scores have no order."""
+    for number, record in read_jsonl(path):
+        where = f"{path}, line {number}"
+        models = [_field(record, key, where, str) for key in ("model_1", "model_2")]
+        question = _field(record, "question_id", where, (str, int))
+        found = _only(index.by_models(question, *models, turn=record.get("turn", 1)), where)
+        if found is None:
+            yield None
+            continue
+        judge = record.get("judge")
+        judge = options.judge or (
+            judge[0] if isinstance(judge, list) and judge else _field(record, "judge", where, str)
+        )
+        levels = [_lookup(MT_BENCH_LEVELS, record.get(key), key, where) for key in ("g1_winner", "g2_winner")]
+        if "m1_score" in record:
+            level = None if levels[0] is None else found.level(levels[0])
+            yield [PairVerdict(found.pair_id, judge, level, "unknown")]
+        else:
+            yield [_verdict(found, judge, levels[0], True), _verdict(found, judge, levels[1], False)]
+
+
+def read_wildbench_pairs(path: Path, index: PairIndex, options: Options) -> Records:
+    """`winner` is a model or `tie`, `extent` 1 or 2 its strength; model_A was shown first."""
+    judge = options.judge or judge_of_path(path)
+    for where, record in read_json_list(path):
+        models = [_field(record, key, where, str) for key in ("model_A", "model_B")]
+        found = _only(index.by_models(_field(record, "session_id", where, str), *models), where)
+        if found is None:
+            yield None
+            continue
+        winner, extent = _field(record, "winner", where, str), _field(record, "extent", where, int)
+        signs = {models[0]: 1, models[1]: -1, "tie": 0}
+        if extent not in (0, 1, 2):
+            raise row_error(where, "extent", shown(extent), "0, 1 or 2")
+        yield [_verdict(found, judge, _lookup(signs, winner, "winner", where) * extent, True)]
+
+
+def judge_of_path(path: Path) -> str:
+    """The judge that a WildBench path names: `eval=gpt-4o-2024-05-13`.
+
+    Raises:
+        InputError: no folder of the path starts with `eval=`.
+    """
+    for part in path.absolute().parts:
+        if part.startswith("eval="):
+            return part.removeprefix("eval=")
+    raise InputError(f"{path}: names no judge (WildBench keeps it in a folder `eval=<judge>`); pass --judge_name.")
+
+
+def read_json_list(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place for messages, object) of every record of a JSON file that holds one list.
+
+    Raises:
+        InputError: no such file, not JSON, or not a list of objects.
+    """
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; check the path.") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error}); check the file and --format.") from error
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise InputError(f"{path}: wanted a JSON list of records; check the file and --format.")
+    for number, record in enumerate(records, 1):
+        yield f"{path}, record {number}", record
+
+
+def _verdict(found: Found, judge: str, level: int | None, first_shown: bool) -> PairVerdict:
+    """From the record's first response, which was shown first or second, to A's side."""
+    return PairVerdict(found.pair_id, judge, None if level is None else found.level(level), found.order(first_shown))
+
+
+def _only(found: list[Found], where: str, remedy: str = "remove the doubles from the data") -> Found | None:
+    if len(found) > 1:
+        ids = ", ".join(pair.pair_id for pair in found[:3])
+        raise InputError(f"{where}: speaks of {len(found)} pairs of the data ({ids} ...), wanted one; {remedy}.")
+    return found[0] if found else None
+
+
+def _field(record: dict[str, Any], key: str, where: str, kind: type | tuple[type, ...]) -> Any:
+    value = record.get(key)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        wanted = " or ".join({str: "text", int: "a whole number", list: "a list"}[one] for one in kinds)
+        raise row_error(where, key, "no such field" if key not in record else shown(value), wanted, "check --format")
+    return value
+
+
+def _lookup(levels: dict[str, int | None], value: Any, key: str, where: str) -> int | None:
+    """The level a word stands for; None, the absence of a verdict, stays None."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or value not in levels:
+        raise row_error(where, key, shown(value), f"one of {', '.join(levels)}", "check --format")
+    return levels[value]
