@@ -25,7 +25,7 @@ ARROWS = {
     "modeling": BASE,
     "analysis": BASE | {"data", "metrics"},
     "scoring": LEARNING - {"scoring"},
-    "trainers": LEARNING,
+    "trainers": LEARNING | {"hub"},
     "hub": BASE | {"modeling", "metrics"},
     "rlhf": USES,
     "benchmarks": USES | {"judge"},

@@ -1,0 +1,203 @@
+"""What must not be published: access tokens, home folders, names of users and machines. Finding them and taking them out.
+
+Cards, results and everything `distreward push` sends go through here. Tokens are known by their shape and by being the value
+of an environment variable; home folders by their shape; a user or host name only where it is distinctive, since
+`root` or `ubuntu` says nothing about anybody. A user name before a slash (`ann/my-model`) is taken for a repository id,
+which is public anyway.
+"""
+
+import getpass
+import os
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from distreward.errors import InputError
+
+TOKENS = {
+    "Hugging Face token": r"\b(?:hf|api_org)_[A-Za-z0-9]{20,}",
+    "Weights & Biases key": r"\bwandb_v1_\w{20,}|(?i:wandb|weights.biases).{0,40}?\b(?P<secret>[0-9a-f]{40})\b",
+    "OpenAI or Anthropic key": r"\bsk-[\w-]{20,}",
+    "GitHub token": r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{30,}",
+    "AWS key": r"\bA(?:KIA|SIA)[0-9A-Z]{16}\b",
+    "Google key": r"\bAIza[\w-]{35}",
+    "private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    "password in an address": r"(?<=://)[^/\s:@\"']+:[^/\s:@\"']+(?=@)",
+    "bearer token": r"(?i:\bbearer) (?P<secret>[\w.~+/-]{20,})",
+    "value of a secret setting": (
+        r"(?i:api_?key|secret|password|passwd|auth_?token|access_?token|hub_?token)[\"']?\s*[:=]\s*[\"']?"
+        r"(?P<secret>(?![A-Z_]+\b)[\w.~+/-]{12,})"
+    ),
+}
+"""What -> regular expression, whose group `secret`, if it has one, is what must go. A bare run of 40 hex digits is left
+alone: commits look like that too."""
+
+HOME = (
+    r"(?:(?<![\w./~-])|(?<=file://))"  # not in the middle of a path or an address
+    r"(?:/(?:home|Users)/[^/\s\"':,;]+|/root(?=/)|[A-Za-z]:(?:/|\\{1,2})Users(?:/|\\{1,2})[^/\\\s\"':,;]+)"
+)
+"""`/home/ann`, `/Users/ann`, `/root/`, `C:\\Users\\ann`, also with the backslashes doubled as in JSON."""
+
+COMMON_NAMES = frozenset(
+    "root user users admin administrator ubuntu debian centos fedora docker nobody runner jovyan ec2-user vscode app work "
+    "worker student guest test tester model models data train training localhost host machine server home main node "
+    "default base local dev python conda distreward annotator assistant system kaggle colab vagrant build".split()
+)
+"""Names of users and machines that say nothing about anybody."""
+
+NEVER = r"(?!)"
+
+PLACEHOLDERS = {"home folder": "~", "user name": "<user>", "host name": "<host>"}
+
+SKIPPED = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
+"""Vocabularies, in which every name is a word."""
+
+BINARY = (".safetensors", ".gguf", ".png", ".jpg", ".pt", ".pth", ".model", ".parquet", ".gz", ".npy", ".npz", ".onnx")
+"""Weights and pictures. Pickled settings (`training_args.bin`) are not among them: they hold the Hub token in clear text."""
+
+MAX_BINARY_BYTES = 2**20
+
+
+class Secret(NamedTuple):
+    """Something found: what it is, and where in the text it stands."""
+
+    what: str
+    start: int
+    end: int
+
+
+def find_secrets(text: str) -> list[str]:
+    """Names of what must not be published, each once, in the order of the table; empty where the text is clean.
+
+    The secret itself is not repeated, so that an error message can be shown.
+
+    Args:
+        text: any text; JSON, YAML and Markdown are what it is made for.
+
+    >>> find_secrets('{"hub_token": "hf_' + "a" * 34 + '", "path": "/home/ann/labels.jsonl"}')
+    ['Hugging Face token', 'value of a secret setting', 'home folder']
+    >>> find_secrets("commit 2c26b46b68ffc68ff99b453c1d30413413422d70 of meta-llama/Llama-3.1-8B")
+    []
+    """
+    return list(dict.fromkeys(secret.what for secret in _found(text)))
+
+
+def scrub(text: str) -> str:
+    """The text with every secret replaced: home folders by `~`, the rest by what it was, as `<user>` or `<token>`.
+
+    >>> scrub("/home/ann/labels.jsonl"), scrub("Authorization: Bearer " + "x" * 30)
+    ('~/labels.jsonl', 'Authorization: Bearer <token>')
+    """
+    parts, end = [], 0
+    for secret in sorted(_found(text), key=lambda found: (found.start, -found.end)):
+        if secret.start < end:  # within one that is already out
+            parts.append("" if secret.end <= end else PLACEHOLDERS.get(secret.what, "<token>"))
+            end = max(end, secret.end)
+            continue
+        parts += [text[end : secret.start], PLACEHOLDERS.get(secret.what, "<token>")]
+        end = secret.end
+    return "".join([*parts, text[end:]])
+
+
+def check_no_secrets(path: str | Path, files: Iterable[str | Path] | None = None) -> None:
+    """Refuse to publish a file or folder that holds a secret, in a text, in a pickled setting or in a file's name.
+
+    Args:
+        path: a file, or a folder that is searched with all it holds.
+        files: only these, relative to the folder; None for all.
+
+    Raises:
+        InputError: the first file with something in it, what was found, and what to do.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "notes.md").write_text("see /home/ann/out")
+    ...     check_no_secrets(folder)
+    Traceback (most recent call last):
+    ...
+    distreward.errors.InputError: notes.md: holds a home folder, which must not be published; take it out or leave the file out.
+    """
+    path = Path(path)
+    if path.is_file():
+        names, folder = [path.name], path.parent
+    else:
+        folder = path
+        names = files if files is not None else (f.relative_to(path) for f in path.rglob("*") if f.is_file())
+    for name in sorted(map(str, names)):
+        for where, text in (("", _text_of(folder / name)), (" in its name", name)):
+            if found := find_secrets(text):
+                raise InputError(
+                    f"{scrub(name)}: holds a {' and a '.join(found)}{where}, which must not be published; take it out or "
+                    "leave the file out."
+                )
+
+
+def _text_of(path: Path) -> str:
+    """What can be read of a file; of binary files only small ones that may hold settings."""
+    if path.name in SKIPPED or path.suffix in BINARY:
+        return ""
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        if len(content) > MAX_BINARY_BYTES:
+            return ""
+        # in a pickle a text follows its length, a byte that can look like a letter of it
+        return re.sub(rb"\x8c.", b" ", content, flags=re.DOTALL).decode("ascii", "replace")
+
+
+def _found(text: str) -> list[Secret]:
+    patterns = {
+        **TOKENS,
+        **_environment_values(os.environ),
+        "home folder": _home_pattern(),
+        "host name": _host_pattern(),
+    }
+    found = [
+        Secret(what, *match.span("secret" if match.groupdict().get("secret") else 0))
+        for what, pattern in patterns.items()
+        for match in re.finditer(pattern, text)
+    ]
+    if user := _user_pattern():
+        without_addresses = re.sub(r"https?://\S+", lambda address: " " * len(address[0]), text)  # public as they are
+        found += [Secret("user name", *match.span()) for match in re.finditer(user, without_addresses)]
+    return found
+
+
+def _environment_values(environment: Mapping[str, str]) -> dict[str, str]:
+    """The values of variables that hold secrets, as regular expressions by `value of NAME`."""
+    named = re.compile(r"(TOKEN|API_?KEY|SECRET|PASSWORD|PASSWD)$", re.IGNORECASE)
+    return {
+        f"value of {name}": re.escape(value)
+        for name, value in environment.items()
+        if named.search(name) and len(value) >= 12 and not Path(value).exists()
+    }
+
+
+def _home_pattern() -> str:
+    home = str(Path.home())
+    own = rf"|(?<![\w./~-]){re.escape(home)}(?![\w.-])" if len(home) > len("/root") else ""
+    return HOME + own
+
+
+def _user_pattern() -> str | None:
+    """This user's name, alone or as a folder; before a slash it is the owner of a repository. None where it says nothing."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # in a container a user id may have no name
+        return None
+    name = re.escape(user)
+    return rf"(?<![\w.-]){name}(?![\w-]|[./]\w)|(?<=/){name}(?=[/\\])" if _is_distinctive(user) else None
+
+
+def _host_pattern() -> str:
+    host = socket.gethostname()
+    names = {re.escape(name) for name in (host, host.split(".")[0]) if _is_distinctive(name)}
+    return rf"(?<![\w-])(?:{'|'.join(sorted(names, key=len, reverse=True))})(?![\w-])" if names else NEVER
+
+
+def _is_distinctive(name: str) -> bool:
+    """Long enough to be somebody's, and not one that images and installers give to everybody."""
+    return len(name) >= 4 and name.lower() not in COMMON_NAMES

@@ -1,0 +1,132 @@
+"""What must not be published is found, named without being repeated, and taken out; what only looks like it stays."""
+
+import json
+import re
+
+import pytest
+import torch
+from transformers import TrainingArguments
+
+from distreward.errors import InputError
+from distreward.hub.secrets import check_no_secrets, find_secrets, scrub
+
+HEX = "0123456789abcdef" * 2 + "01234567"
+PLANTED = {
+    "Hugging Face token": "hf_" + "AbCdEfGh" * 4,
+    "OpenAI or Anthropic key": "sk-proj-" + "AbCd1234" * 5,
+    "Weights & Biases key": "wandb_v1_" + "AbCd1234" * 4,
+    "GitHub token": "ghp_" + "AbCd1234" * 5,
+    "AWS key": "AKIA" + "ABCD1234" * 2,
+    "Google key": "AIza" + "AbCd123" * 5,
+    "private key": "-----BEGIN OPENSSH PRIVATE KEY-----",
+    "bearer token": "Bearer " + "AbCd1234" * 4,
+    "home folder": "/home/ann/labels.jsonl",
+}
+
+
+@pytest.fixture
+def ann(monkeypatch):
+    """A user and a machine with names of their own."""
+    monkeypatch.setattr("getpass.getuser", lambda: "annsmith")
+    monkeypatch.setattr("socket.gethostname", lambda: "gpu-node-17.lab.example")
+    monkeypatch.setattr("pathlib.Path.home", lambda: __import__("pathlib").Path("/srv/people/annsmith"))
+
+
+@pytest.mark.parametrize("what", PLANTED)
+@pytest.mark.parametrize("around", ["{}", '"x": "{}", "y": 1', "see {} there", "a={}\nb"])
+def test_planted_secrets_are_found_and_gone(what, around):
+    text = around.format(PLANTED[what])
+    assert what in find_secrets(text)
+    clean = scrub(text)
+    assert find_secrets(clean) == []
+    before, after = around.split("{}")
+    assert clean.startswith(before) and clean.endswith(after)  # nothing else is touched
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        (f"WANDB_API_KEY={HEX}", "WANDB_API_KEY=<token>"),
+        ("https://ann:hunter2@git.example/x", "https://<token>@git.example/x"),
+        ('{"hub_token": "abcDEF123456xyz"}', '{"hub_token": "<token>"}'),
+        (r'"C:\\Users\\ann\\out"', r'"~\\out"'),
+        ("file:///Users/ann/out", "file://~/out"),
+        ("/root/x and D:/Users/ann", "~/x and ~"),
+    ],
+)
+def test_what_is_left(text, clean):
+    assert scrub(text) == clean
+    assert find_secrets(text) and not find_secrets(clean)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'"_commit_hash": "{HEX}"',
+        "https://example.org/home/page and ./home/ann and models/home/x",
+        "hf_hub_download(...) sk-learn /home /root",
+        '"eos_token": "</s>", "num_tokens": 123456789012, "hub_token": null, "api_key": OPENAI_API_KEY',
+        'fingerprint "2cedbc401c706f0e"',
+    ],
+)
+def test_what_only_looks_like_a_secret_stays(text):
+    assert find_secrets(text) == []
+    assert scrub(text) == text
+
+
+def test_names_of_user_and_machine(ann):
+    assert find_secrets("trained by annsmith on gpu-node-17") == ["host name", "user name"]
+    assert scrub("by annsmith on gpu-node-17.lab.example, gpu-node-17") == "by <user> on <host>, <host>"
+    assert scrub("/scratch/annsmith/out and /srv/people/annsmith/x") == "/scratch/<user>/out and ~/x"
+    # the owner of a public repository, and longer words
+    for public in (
+        "annsmith/my-model",
+        "https://huggingface.co/datasets/annsmith/labels",
+        "annsmithson",
+        "my-annsmith",
+    ):
+        assert find_secrets(public) == [], public
+
+
+@pytest.mark.parametrize("name", ["root", "ubuntu", "ann", "runner"])
+def test_a_name_that_everybody_has_says_nothing(monkeypatch, name):
+    monkeypatch.setattr("getpass.getuser", lambda: name)
+    monkeypatch.setattr("socket.gethostname", lambda: name)
+    assert find_secrets(f"{name} ran it on {name}") == []
+
+
+def test_values_of_the_environment(monkeypatch):
+    monkeypatch.setenv("LAB_API_KEY", "plainlookingword")
+    monkeypatch.setenv("SHORT_TOKEN", "abc")
+    assert find_secrets("key plainlookingword, abc") == ["value of LAB_API_KEY"]
+    assert scrub("key plainlookingword, abc") == "key <token>, abc"
+
+
+def test_scrubbed_json_is_still_json(ann):
+    planted = {name: [value, f"x {value} y"] for name, value in PLANTED.items()}
+    planted |= {"hub_token": "abcDEF123456xyz", "path": "C:\\Users\\ann\\x", "host": "gpu-node-17"}
+    text = scrub(json.dumps(planted, indent=1))
+    assert find_secrets(text) == []
+    assert set(json.loads(text)) == set(planted)
+
+
+def test_a_folder_is_searched_and_the_secret_not_repeated(tmp_path, ann):
+    (tmp_path / "README.md").write_text("clean")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "tokenizer.json").write_text('{"annsmith": 17}')  # a vocabulary
+    (tmp_path / "model.safetensors").write_bytes(PLANTED["Hugging Face token"].encode())
+    check_no_secrets(tmp_path)
+    (tmp_path / "sub" / "args.bin").write_bytes(b"\x80\x02\xff" + PLANTED["Hugging Face token"].encode() + b"\xff")
+    with pytest.raises(InputError, match=re.escape("sub/args.bin: holds a Hugging Face token, which")) as caught:
+        check_no_secrets(tmp_path)
+    assert PLANTED["Hugging Face token"] not in str(caught.value)
+    check_no_secrets(tmp_path, files=["README.md"])
+    with pytest.raises(InputError, match=r"args.bin: holds"):
+        check_no_secrets(tmp_path / "sub" / "args.bin")
+    torch.save(TrainingArguments("out", hub_token="hf_" + "a" * 62, report_to="none"), tmp_path / "sub" / "args.bin")
+    with pytest.raises(InputError, match="args.bin: holds a Hugging Face token"):  # its length is that of the letter A
+        check_no_secrets(tmp_path)
+    (tmp_path / "sub" / "args.bin").unlink()
+    (tmp_path / "events.1700000000.gpu-node-17.0").write_bytes(b"")
+    with pytest.raises(InputError, match="holds a host name in its name"):
+        check_no_secrets(tmp_path)
