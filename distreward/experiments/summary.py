@@ -17,16 +17,27 @@ from distreward.metrics.repeated import (
     Run,
     accuracy_metric,
     auroc_metric,
+    draw_pairs,
+    estimate_of_runs,
     jensen_shannon_metric,
-    repeated_estimate,
+    run_values,
 )
 from distreward.scoring import PairPredictions
 from distreward.scoring.predictions import typical_annotators
 
 logger = logging.getLogger("distreward")
 
-COMPARED = ("preference_accuracy", "diverging_id_auroc", "diverging_probability_auroc")
-"""Metrics in which every row is tested against `REFERENCE_ROW`; where that has no such score, against its -|gap|."""
+COMPARED = (
+    "preference_accuracy", "diverging_id_auroc", "substantial_auroc", "diverging_probability_auroc",
+    "diverging_probability_substantial_auroc",
+)  # fmt: skip
+"""Metrics in which every row is tested against `REFERENCE_ROW`."""
+
+GAP_OF = {
+    "diverging_probability_auroc": "gap_auroc",
+    "diverging_probability_substantial_auroc": "gap_substantial_auroc",
+}
+"""What the reference is tested with where it has no level probabilities: its -|gap| on the same pairs."""
 
 Runs = dict[str, list[Run]]
 """Metric name -> the runs of one row."""
@@ -105,15 +116,19 @@ def summarise(rows: dict[str, Runs], dataset: Dataset, n_bootstrap: int) -> dict
     one metric are corrected together (`holm`).
     """
     groups = [prompt_key(prompt) for prompt in dataset["prompt"][:]]
-    options = {"n_pairs": dataset.num_rows, "groups": groups, "n_bootstrap": n_bootstrap}
+    draws = draw_pairs(dataset.num_rows, groups, n_bootstrap)
+    values = {row: {name: run_values(found, draws) for name, found in runs.items()} for row, runs in rows.items()}
+    seeds = {row: {name: [run.seed for run in found] for name, found in runs.items()} for row, runs in rows.items()}
     table = {
-        row: {name: repeated_estimate(found, **options) for name, found in runs.items()} for row, runs in rows.items()
+        row: {name: estimate_of_runs(values[row][name], seeds[row][name], draws) for name in runs}
+        for row, runs in rows.items()
     }
     comparisons: dict[str, dict[str, Any]] = {}
     for name in COMPARED if REFERENCE_ROW in rows else ():
-        baseline = rows[REFERENCE_ROW].get(name, rows[REFERENCE_ROW]["gap_auroc"])
+        by = name if name in rows[REFERENCE_ROW] else GAP_OF[name]
+        baseline = (values[REFERENCE_ROW][by], seeds[REFERENCE_ROW][by])
         tested = {
-            row: repeated_estimate(runs[name], baseline=baseline, **options)
+            row: estimate_of_runs(values[row][name], seeds[row][name], draws, baseline=baseline)
             for row, runs in rows.items()
             if row != REFERENCE_ROW and name in runs
         }

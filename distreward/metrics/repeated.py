@@ -11,12 +11,16 @@ import numpy as np
 
 from distreward.data.agreement import agreement_masks
 from distreward.errors import InputError
-from distreward.metrics.bootstrap import WeightedAUROC, bootstrap_counts, interval
+from distreward.metrics.bootstrap import bootstrap_counts, interval
 from distreward.metrics.calibration import jensen_shannon_distance
 from distreward.metrics.checks import as_counts
+from distreward.metrics.drawn import AUROCMetric, DrawnMetric, RatioMetric, mean_metric
 
 Metric = Callable[[np.ndarray], float]
-"""Weights [M] of a run's pairs to the run's metric, nan where undefined."""
+"""Weights [M] of a run's pairs to the run's metric, nan where undefined; a `DrawnMetric` is faster."""
+
+DRAWS_AT_ONCE = 250
+"""Draws whose weights lie in memory as float64 together."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,97 @@ class Run:
     seed: int
     pairs: np.ndarray
     metric: Metric
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The bootstrap's draws, the same for everything that is estimated from them.
+
+    Attributes:
+        weights: [1 + K, N] how often each pair is drawn; the first row holds ones, the data as they are.
+        seed: of the generator that draws the seeds of training.
+    """
+
+    weights: np.ndarray
+    seed: int
+
+    def times(self, seeds: Sequence[int]) -> np.ndarray:
+        """[1 + K, S] how often each of S seeds of training is drawn; once each in the first row."""
+        n = len(seeds)
+        drawn = np.random.default_rng(self.seed + 1).integers(0, n, size=(len(self.weights) - 1, n))
+        return np.concatenate([np.ones((1, n), int), (drawn[:, :, None] == np.arange(n)).sum(1)])
+
+
+def draw_pairs(n_pairs: int, groups: Sequence[Hashable] | None, n_bootstrap: int, seed: int = 0) -> Draws:
+    """K = `n_bootstrap` draws of prompts with replacement.
+
+    Args:
+        n_pairs: N.
+        groups: [N] prompt of each pair; None makes each its own.
+        n_bootstrap: K.
+        seed: of the draws.
+
+    >>> draw_pairs(3, ["p", "p", "q"], n_bootstrap=2, seed=1).weights.tolist()
+    [[1, 1, 1], [1, 1, 1], [0, 0, 2]]
+    """
+    draws = list(bootstrap_counts(n_pairs, groups, n_bootstrap, seed))
+    return Draws(np.stack([np.ones(n_pairs, dtype=np.int64), *draws]).astype(np.uint16), seed)
+
+
+def run_values(runs: Sequence[Run], draws: Draws) -> np.ndarray:
+    """[1 + K, R] the metric of every run under every draw, nan where undefined."""
+    table = np.empty((len(draws.weights), len(runs)))
+    for column, run in enumerate(runs):
+        for start in range(0, len(table), DRAWS_AT_ONCE):
+            weights = draws.weights[start : start + DRAWS_AT_ONCE, run.pairs].astype(np.float64)
+            if isinstance(run.metric, DrawnMetric):
+                table[start : start + len(weights), column] = run.metric.over(weights)
+            else:
+                table[start : start + len(weights), column] = [run.metric(one) for one in weights]
+    return table
+
+
+def estimate_of_runs(
+    values: np.ndarray,
+    seeds: Sequence[int],
+    draws: Draws,
+    confidence: float = 0.95,
+    baseline: tuple[np.ndarray, Sequence[int]] | None = None,
+) -> dict:
+    """What `repeated_estimate` returns, from the runs' values: one computation of them serves a table and its tests.
+
+    Args:
+        values: [1 + K, R] of `run_values`.
+        seeds: [R] seed of training of each run.
+        draws: that the values are of.
+        confidence: of the interval.
+        baseline: values and seeds of the runs to subtract; runs of other seeds than `seeds` do not count.
+    """
+    names = sorted(set(seeds))
+    times = draws.times(names)
+    sides = []
+    for table, of in [(values, seeds), *([baseline] if baseline else [])]:
+        column = [number for number, seed in enumerate(of) if seed in names]
+        sides.append((table[:, column], [names.index(of[number]) for number in column]))
+
+    def value(weights: np.ndarray, rows: slice) -> np.ndarray:
+        means = [_mean_of_runs(table[rows], weights[:, seed]) for table, seed in sides]
+        return means[0] - (means[1] if baseline else 0.0)
+
+    estimates = value(times, slice(None))
+    per_seed = np.concatenate([value(one[None], slice(0, 1)) for one in np.eye(len(names))])
+    drawn = estimates[1:]
+    low, high = interval(drawn, confidence) if len(drawn) else (np.nan, np.nan)
+    spread = float(np.std(per_seed, ddof=1)) if len(names) > 1 else float("nan")
+    found = {"value": float(estimates[0]), "ci_low": low, "ci_high": high, "n": len(seeds), "std_over_seeds": spread}
+    return found if baseline is None else {**found, "p_value": _two_sided(drawn)}
+
+
+def _mean_of_runs(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """[K] means over R runs, [K, R] values and how often each run's seed was drawn; undefined values do not count."""
+    times = np.where(np.isnan(values), 0, times)
+    total, n = (np.nan_to_num(values) * times).sum(1), times.sum(1)
+    return np.divide(total, n, out=np.full(len(total), np.nan), where=n > 0)
 
 
 def repeated_estimate(
@@ -65,36 +160,11 @@ def repeated_estimate(
     """
     if not runs:
         raise InputError("no run of this row is there to average; run its cells first.")
-    whole = np.ones(n_pairs)
-    seeds = sorted({run.seed for run in runs})
-    sides = [runs, baseline or []]
-
-    def value(weights: np.ndarray, seed_weights: dict[int, float]) -> float:
-        means = [_weighted_mean(side, weights, seed_weights) for side in sides if side]
-        return means[0] - (means[1] if len(means) == 2 else 0.0)
-
-    estimate = value(whole, dict.fromkeys(seeds, 1.0))
-    per_seed = [value(whole, {one: 1.0}) for one in seeds]
-    draws = []
-    rng = np.random.default_rng(seed + 1)
-    for weights in bootstrap_counts(n_pairs, groups, n_bootstrap, seed):
-        drawn = rng.choice(seeds, size=len(seeds))
-        draws.append(value(weights, {one: float((drawn == one).sum()) for one in seeds}))
-    low, high = interval(np.array(draws), confidence) if n_bootstrap else (np.nan, np.nan)
-    spread = float(np.std(per_seed, ddof=1)) if len(seeds) > 1 else float("nan")
-    found = {"value": estimate, "ci_low": low, "ci_high": high, "n": len(runs), "std_over_seeds": spread}
-    return found if baseline is None else {**found, "p_value": _two_sided(np.array(draws))}
-
-
-def _weighted_mean(runs: Sequence[Run], weights: np.ndarray, seed_weights: dict[int, float]) -> float:
-    """Mean metric of the runs whose seed was drawn; runs in which the draw left the metric undefined do not count."""
-    total, n = 0.0, 0.0
-    for run in runs:
-        times = seed_weights.get(run.seed, 0.0)
-        metric = run.metric(weights[run.pairs]) if times else np.nan
-        if metric == metric:
-            total, n = total + times * metric, n + times
-    return total / n if n else np.nan
+    if not runs:
+        raise InputError("no run of this row is there to average; run its cells first.")
+    draws = draw_pairs(n_pairs, groups, n_bootstrap, seed)
+    other = None if baseline is None else (run_values(baseline, draws), [run.seed for run in baseline])
+    return estimate_of_runs(run_values(runs, draws), [run.seed for run in runs], draws, confidence, other)
 
 
 def _two_sided(draws: np.ndarray) -> float:
@@ -105,37 +175,23 @@ def _two_sided(draws: np.ndarray) -> float:
     return float(min(1.0, 2 * (min(below, above) + 1) / (len(draws) + 1)))
 
 
-def accuracy_metric(reward_gap: np.ndarray, counts: np.ndarray) -> Metric:
+def accuracy_metric(reward_gap: np.ndarray, counts: np.ndarray) -> RatioMetric:
     """`preference_accuracy` of a run: [M] gaps, [M, 5] annotators per level."""
     counts = as_counts(counts)
     for_a, for_b = counts[:, 3:].sum(1), counts[:, :2].sum(1)
     right = np.where(reward_gap > 0, for_a, np.where(reward_gap < 0, for_b, (for_a + for_b) / 2)).astype(float)
-    chosen = (for_a + for_b).astype(float)
-
-    def metric(weights: np.ndarray) -> float:
-        total = weights @ chosen
-        return float(weights @ right / total) if total else float("nan")
-
-    return metric
+    return RatioMetric(right, (for_a + for_b).astype(float))
 
 
-def auroc_metric(scores: np.ndarray, counts: np.ndarray, positive: str = "diverging") -> Metric:
+def auroc_metric(scores: np.ndarray, counts: np.ndarray, positive: str = "diverging") -> AUROCMetric:
     """AUROC of a run, `positive` pairs against all others with two or more annotators."""
     counts = as_counts(counts)
-    several = counts.sum(1) >= 2
-    auroc = WeightedAUROC(np.asarray(scores)[several], agreement_masks(counts)[positive][several])
-    return lambda weights: auroc(weights[several])
+    return AUROCMetric(np.asarray(scores), agreement_masks(counts)[positive], counts.sum(1) >= 2)
 
 
-def jensen_shannon_metric(level_probs: np.ndarray, counts: np.ndarray) -> Metric:
+def jensen_shannon_metric(level_probs: np.ndarray, counts: np.ndarray) -> RatioMetric:
     """Mean Jensen-Shannon distance of a run's level distributions [M, 5] to the label shares."""
     counts = as_counts(counts)
     labelled = counts.sum(1) > 0
-    shares = counts[labelled] / counts[labelled].sum(1, keepdims=True)
-    distances = jensen_shannon_distance(np.asarray(level_probs)[labelled], shares)
-
-    def metric(weights: np.ndarray) -> float:
-        total = weights[labelled].sum()
-        return float(weights[labelled] @ distances / total) if total else float("nan")
-
-    return metric
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    return mean_metric(jensen_shannon_distance(np.asarray(level_probs), shares), labelled)
