@@ -12,7 +12,7 @@ from distreward.data.agreement import level_counts
 from distreward.errors import InputError
 from distreward.levels import LEVELS, N_LEVELS
 
-LABEL_COLUMNS = ("level_counts", "score_mean", "score_var", "rating_shares", "pair_weight")
+LABEL_COLUMNS = ("level_counts", "strength_known", "score_mean", "score_var", "rating_shares", "pair_weight")
 
 LABEL_KINDS = ("votes", "decisive_votes", "levels", "scores")
 """Which labels an objective learns from: A/tie/B votes, votes without ties, all five levels, or Likert scores."""
@@ -24,6 +24,7 @@ def label_columns(
     scores_b: Iterable[list[float]],
     kind: str,
     aggregated: bool = False,
+    strength_known: Iterable[bool] | None = None,
 ) -> dict[str, np.ndarray]:
     """Labels of N pairs as arrays.
 
@@ -31,9 +32,10 @@ def label_columns(
         preferences, scores_a, scores_b: per pair, one entry per annotator (schema columns).
         kind: one of `LABEL_KINDS`; decides `pair_weight`.
         aggregated: train on one label per pair instead of all: the majority level, and the most common score.
+        strength_known: per pair, the schema's column; None (for a pair, or for all): known, as in the schema.
 
     Returns:
-        `level_counts` float32 [N, 5]; `score_mean`, `score_var` float32 [N, 2] (A, B; nan without scores);
+        `level_counts` float32 [N, 5]; `strength_known` float32 [N], 1 or 0; `score_mean`, `score_var` float32 [N, 2] (A, B; nan without scores);
         `rating_shares` float32 [N, 2, 5] (nan without scores); `pair_weight` float32 [N]: the number of labels of
         that kind, so that a weighted mean over pairs equals a plain mean over annotators. 0 = nothing to learn from.
 
@@ -63,6 +65,7 @@ def label_columns(
     }[kind]
     arrays = {
         "level_counts": counts,
+        "strength_known": [True] * len(counts) if strength_known is None else [x is None or x for x in strength_known],
         "score_mean": mean,
         "score_var": var,
         "rating_shares": shares,

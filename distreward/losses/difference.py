@@ -9,6 +9,7 @@ accuracy, and finite gradients, for gaps up to +-1e4 and standard deviations fro
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -48,16 +49,18 @@ def preference_level_probs(
     std_b: Tensor,
     rho: Tensor | float = 0.0,
     cdf: str = "logistic",
+    thresholds: Sequence[float] | Tensor = THRESHOLDS,
 ) -> Tensor:
     r"""Probability of each preference level under two reward distributions.
 
-    P(level) is the mass of r_A - r_B between two `THRESHOLDS`, with the CDF F((t - (mean_A - mean_B)) / std_diff).
+    P(level) is the mass of r_A - r_B between two `thresholds`, with the CDF F((t - (mean_A - mean_B)) / std_diff).
     Source: paper, section 4 (Equation 1, Figure 3) and appendix A (`logistic`, `tanh` = (1 + tanh z) / 2, `normal`).
 
     Args:
         mean_a, std_a, mean_b, std_b: [...] moments of the two rewards; stds positive. Any floating dtype.
         rho: [...] or float in [0, 1], correlation of the two rewards within one annotator.
         cdf: one of `CDFS`.
+        thresholds: [4] ascending borders of the levels on r_A - r_B, in units of reward; the paper's by default.
 
     Returns:
         float32 [..., 5] in ascending level order (B significantly ... A significantly), each in [0, 1], sum 1.
@@ -76,7 +79,7 @@ def preference_level_probs(
     mean_a, std_a, mean_b, std_b = (x.float() for x in (mean_a, std_a, mean_b, std_b))
     rho = rho.float() if isinstance(rho, Tensor) else rho
     std = difference_std(std_a, std_b, rho)
-    thresholds = torch.tensor(THRESHOLDS, device=std.device)
+    thresholds = torch.as_tensor(thresholds, dtype=torch.float32, device=std.device)
     scale = (2.0 if cdf == "tanh" else 1.0) / std.unsqueeze(-1)  # (1 + tanh z) / 2 = sigmoid(2 z)
     border = (thresholds - (mean_a - mean_b).unsqueeze(-1)) * scale  # [..., 4]
     width = thresholds.diff() * scale  # [..., 3], not border.diff(): that loses its digits where the gap is large

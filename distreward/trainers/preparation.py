@@ -110,9 +110,9 @@ def encode_schema(
             rows["rejected_ids"].append(ids_b)
             rows["prompt_length"].append(length)
         empty = [[] for _ in batch["prompt"]]
-        labels = label_columns(
-            batch["preferences"], batch.get("scores_a", empty), batch.get("scores_b", empty), label_kind, aggregated
-        )
+        scores = (batch.get("scores_a", empty), batch.get("scores_b", empty))
+        known = batch.get("strength_known")
+        labels = label_columns(batch["preferences"], *scores, label_kind, aggregated, known)
         return {**rows, **{key: values.tolist() for key, values in labels.items()}}
 
     names = dataset.column_names
@@ -167,6 +167,7 @@ def _encoded_features(with_margin: bool) -> Features:
         "rejected_ids": Sequence(Value("int32")),
         "prompt_length": Value("int32"),
         "level_counts": Sequence(number, length=N_LEVELS),
+        "strength_known": number,
         "score_mean": Sequence(number, length=2),
         "score_var": Sequence(number, length=2),
         "rating_shares": Sequence(Sequence(number, length=N_RATINGS), length=2),

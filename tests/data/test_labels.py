@@ -56,6 +56,12 @@ def test_columns_by_hand():
     assert_allclose(columns["rating_shares"][1, 1], [0, 2 / 3, 0, 0, 1 / 3], rtol=1e-6)
 
 
+def test_strength_is_known_unless_the_data_says_otherwise():
+    labels = ([[2], [0], [-2]], [[]] * 3, [[]] * 3, "levels")
+    assert label_columns(*labels)["strength_known"].tolist() == [1, 1, 1]
+    assert label_columns(*labels, strength_known=[False, None, True])["strength_known"].tolist() == [0, 1, 1]
+
+
 def test_aggregated_columns_by_hand():
     columns = label_columns(PREFERENCES, SCORES_A, SCORES_B, "levels", aggregated=True)
     # majority for A with 2 slight : 1 significant; a tie; B significantly
@@ -83,6 +89,7 @@ def test_shapes_and_types(kind, aggregated):
     assert tuple(columns) == LABEL_COLUMNS
     assert {name: values.shape for name, values in columns.items()} == {
         "level_counts": (5, 5),
+        "strength_known": (5,),
         "score_mean": (5, 2),
         "score_var": (5, 2),
         "rating_shares": (5, 2, 5),

@@ -56,6 +56,16 @@ def test_levels_by_hand(cdf, expected):
     assert_allclose(preference_level_probs(mean, std_a, mean, std_b, cdf=cdf)[0].numpy(), expected, atol=1e-4)
 
 
+def test_thresholds_of_ones_own_are_a_change_of_unit():
+    # everything twice as large, thresholds included: the same probabilities
+    mean_a, std_a, mean_b, std_b = (torch.tensor([x]) for x in (1.3, 0.4, 0.6, 0.9))
+    plain = preference_level_probs(mean_a, std_a, mean_b, std_b)
+    doubled = preference_level_probs(2 * mean_a, 2 * std_a, 2 * mean_b, 2 * std_b, thresholds=(-3.0, -1.0, 1.0, 3.0))
+    torch.testing.assert_close(plain, doubled)
+    # no tie at all where its borders meet
+    assert preference_level_probs(mean_a, std_a, mean_b, std_b, thresholds=(-1.0, 0.0, 0.0, 1.0))[0, 2] == 0
+
+
 def test_levels_by_hand_with_a_gap_and_a_correlation():
     # gap = 1, stds 3 and 4, rho = 0.5: variance 9 + 16 - 2 * 0.5 * 12 = 13, std 3.6056
     # z = (-2.5, -1.5, -0.5, 0.5) / 3.6056 = (-.6934, -.4160, -.1387, .1387)

@@ -53,6 +53,14 @@ def test_a_pair_is_encoded_once_whatever_its_annotators(pairs, tokenizer):
     assert encoded[2]["prompt_length"] == prompt_length
 
 
+def test_the_data_says_which_labels_have_a_strength(pairs, tokenizer):
+    assert encode(pairs, tokenizer)["strength_known"][:] == [1.0] * 12
+    rows = [{**row, "preferences": [2, 0], "strength_known": number > 3} for number, row in enumerate(pairs)]
+    mixed = Dataset.from_list(rows, features=pairs.features)
+    assert encode(mixed, tokenizer)["strength_known"][:] == [0.0] * 4 + [1.0] * 8
+    assert encode(mixed.remove_columns("strength_known"), tokenizer)["strength_known"][:] == [1.0] * 12
+
+
 def test_labels_by_hand(pairs, tokenizer):
     # row 2: levels 2 -2 0 -> one annotator each; scores of A: 3 + max(level, 0) = 5 3 3, of B: 3 + max(-level, 0) = 3 5 3.
     # mean 11/3; variance ((4/3)^2 + 2 (2/3)^2) / 3 = 8/9 on both sides.
