@@ -18,15 +18,10 @@ from distreward.cli.results import prepare_output_dir, write_results
 from distreward.cli.tables import estimate_text
 from distreward.cli.train import describe, public_facts
 from distreward.errors import InputError
+from distreward.experiments.collected import chosen_cells, collect_runs, stock_runs
 from distreward.experiments.plan import ETAS, ROWS, held_out_pairs, plan_cells, usable_rows
 from distreward.experiments.running import claim_folder, run_cells, source_digest
-from distreward.experiments.summary import (
-    average_distribution_run,
-    chosen_cells,
-    runs_of_rows,
-    stock_runs,
-    summarise,
-)
+from distreward.experiments.summary import average_distribution_run, summarise
 from distreward.metrics.repeated import repeated_estimate
 from distreward.scoring import RewardScorer
 from distreward.trainers import DistributionalRewardConfig
@@ -105,12 +100,12 @@ def main(argv: Sequence[str]) -> int:
     failed = run_cells(
         cells, dataset, arguments.folds, sizes, arguments.split_seed, arguments.model_name_or_path, config, folder
     )
-    found = runs_of_rows(cells, folder, dataset)
+    found = collect_runs(cells, folder, dataset)
     for path in arguments.stock_models:
         scorer = RewardScorer.from_pretrained(path, max_length=config.max_length, progress=True)
         tested = held_out_pairs(dataset, arguments.folds, sizes, arguments.split_seed)
         predicted = scorer.score_pairs(dataset.select(tested))
-        found[Path(path).name] = stock_runs(predicted, dataset, tested, arguments.seeds)
+        found[Path(path).name] = stock_runs(predicted, tested, arguments.seeds)
     values = summarise(found, dataset, arguments.n_bootstrap) if found else {}
     etas = {cell.name: cell.eta for chosen in chosen_cells(cells, folder).values() for cell, _ in chosen}
     values |= {"failed": [cell.name for cell in failed], "chosen_etas": etas, "source": source_digest()}

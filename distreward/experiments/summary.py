@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,8 @@ from datasets import Dataset
 
 from distreward.data.agreement import level_counts
 from distreward.data.splitting import prompt_key
-from distreward.experiments.cells import read_facts, read_predictions
-from distreward.experiments.plan import REFERENCE_ROW, Cell
+from distreward.experiments.collected import ModelRun
+from distreward.experiments.plan import REFERENCE_ROW
 from distreward.metrics.repeated import (
     Metric,
     Run,
@@ -60,44 +59,14 @@ def metrics_of(predicted: PairPredictions, counts: np.ndarray, n_annotators: int
     return found
 
 
-def chosen_cells(cells: Sequence[Cell], folder: Path) -> dict[str, list[tuple[Cell, dict[str, Any]]]]:
-    """Done cells by row; of several etas, the one with the lowest development log loss, chosen seed by seed and fold by fold."""
-    done = [(cell, facts) for cell in cells if (facts := read_facts(folder / "cells" / cell.name)) is not None]
-    best: dict[tuple[str, int, int], tuple[Cell, dict[str, Any]]] = {}
-    for cell, facts in done:
-        place = (cell.row, cell.seed, cell.fold)
-        loss = facts["development_log_loss"]
-        if place not in best or (loss is not None and loss < best[place][1]["development_log_loss"]):
-            best[place] = (cell, facts)
-    rows: dict[str, list[tuple[Cell, dict[str, Any]]]] = {}
-    for (row, _, _), found in best.items():
-        rows.setdefault(row, []).append(found)
-    return rows
-
-
-def runs_of_rows(cells: Sequence[Cell], folder: Path, dataset: Dataset) -> dict[str, Runs]:
-    """The runs of every row, one per seed and fold."""
-    place = {name: number for number, name in enumerate(dataset["id"][:])}
-    counts = level_counts(dataset["preferences"][:])
+def runs_of_row(tested: Sequence[ModelRun], counts: np.ndarray) -> Runs:
+    """The metrics of a row's runs, from the annotators per level of all pairs, counts [N, 5]."""
     n_annotators = typical_annotators(counts)
-    rows: dict[str, Runs] = {}
-    for row, found in chosen_cells(cells, folder).items():
-        for cell, facts in found:
-            predicted, ids = read_predictions(folder / "cells" / cell.name, "test", facts["reward_head"])
-            pairs = np.array([place[name] for name in ids])
-            for name, metric in metrics_of(predicted, counts[pairs], n_annotators).items():
-                rows.setdefault(row, {}).setdefault(name, []).append(Run(cell.seed, pairs, metric))
-    return rows
-
-
-def stock_runs(predicted: PairPredictions, dataset: Dataset, pairs: np.ndarray, seeds: Sequence[int]) -> Runs:
-    """A model that was not trained here, as one run per seed, so that it can be compared with those that were.
-
-    `predicted` holds the pairs of `dataset` at the positions `pairs`: those the trained rows are tested on.
-    """
-    counts = level_counts(dataset["preferences"][:])
-    found = metrics_of(predicted, counts[pairs], typical_annotators(counts))
-    return {name: [Run(seed, pairs, metric) for seed in seeds] for name, metric in found.items()}
+    found: Runs = {}
+    for run in tested:
+        for name, metric in metrics_of(run.predicted, counts[run.pairs], n_annotators).items():
+            found.setdefault(name, []).append(Run(run.seed, run.pairs, metric))
+    return found
 
 
 def average_distribution_run(dataset: Dataset, seeds: Sequence[int]) -> list[Run]:
@@ -109,12 +78,14 @@ def average_distribution_run(dataset: Dataset, seeds: Sequence[int]) -> list[Run
     return [Run(seed, np.arange(len(counts)), metric) for seed in seeds]
 
 
-def summarise(rows: dict[str, Runs], dataset: Dataset, n_bootstrap: int) -> dict[str, Any]:
-    """`rows`, `comparisons` of `results.json`.
+def summarise(tested: dict[str, list[ModelRun]], dataset: Dataset, n_bootstrap: int) -> dict[str, Any]:
+    """`rows`, `comparisons` of `results.json`, from the tested runs of every row (`collect_runs`, `stock_runs`).
 
     Every row is tested against Bradley-Terry on all labels (`REFERENCE_ROW`) in each metric of `COMPARED`; the p-values of
     one metric are corrected together (`holm`).
     """
+    counts = level_counts(dataset["preferences"][:])
+    rows = {row: runs_of_row(runs, counts) for row, runs in tested.items()}
     groups = [prompt_key(prompt) for prompt in dataset["prompt"][:]]
     draws = draw_pairs(dataset.num_rows, groups, n_bootstrap)
     values = {row: {name: run_values(found, draws) for name, found in runs.items()} for row, runs in rows.items()}

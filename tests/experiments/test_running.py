@@ -7,8 +7,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from distreward.cli.main import main
 from distreward.experiments import running
+from distreward.experiments.collected import chosen_cells
 from distreward.experiments.plan import Cell
-from distreward.experiments.summary import chosen_cells
 from tests.conftest import make_pairs
 
 

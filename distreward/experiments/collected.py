@@ -1,0 +1,77 @@
+"""The predictions that the cells of an experiment left, row by row: what every table and figure is computed from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+
+from distreward.experiments.cells import read_facts, read_predictions
+from distreward.experiments.plan import Cell
+from distreward.scoring import PairPredictions
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """One trained model and the pairs it was tested on.
+
+    Attributes:
+        seed, fold: of the run.
+        pairs: [M] positions of the test pairs in the data set.
+        predicted: for these M pairs.
+        facts: what `cell.json` holds; for a model that was not trained here, where it came from.
+    """
+
+    seed: int
+    fold: int
+    pairs: np.ndarray
+    predicted: PairPredictions
+    facts: dict[str, Any]
+
+
+def chosen_cells(cells: Sequence[Cell], folder: Path) -> dict[str, list[tuple[Cell, dict[str, Any]]]]:
+    """Done cells by row; of several etas, the one with the lowest development log loss, chosen seed by seed and fold by fold."""
+    done = [(cell, facts) for cell in cells if (facts := read_facts(folder / "cells" / cell.name)) is not None]
+    best: dict[tuple[str, int, int], tuple[Cell, dict[str, Any]]] = {}
+    for cell, facts in done:
+        place = (cell.row, cell.seed, cell.fold)
+        loss = facts["development_log_loss"]
+        if place not in best or (loss is not None and loss < best[place][1]["development_log_loss"]):
+            best[place] = (cell, facts)
+    rows: dict[str, list[tuple[Cell, dict[str, Any]]]] = {}
+    for (row, _, _), found in best.items():
+        rows.setdefault(row, []).append(found)
+    return rows
+
+
+def collect_runs(cells: Sequence[Cell], folder: Path, dataset: Dataset) -> dict[str, list[ModelRun]]:
+    """The tested runs of every row, one per seed and fold, from the cells that are done.
+
+    Args:
+        cells: of `plan_cells`.
+        folder: of the experiment.
+        dataset: all labelled pairs; test pairs are found in it by their id.
+
+    Returns:
+        Row -> its runs. A row without a cell that is done is not there.
+    """
+    place = {name: number for number, name in enumerate(dataset["id"][:])}
+    rows: dict[str, list[ModelRun]] = {}
+    for row, found in chosen_cells(cells, folder).items():
+        for cell, facts in found:
+            predicted, ids = read_predictions(folder / "cells" / cell.name, "test", facts["reward_head"])
+            pairs = np.array([place[name] for name in ids])
+            rows.setdefault(row, []).append(ModelRun(cell.seed, cell.fold, pairs, predicted, facts))
+    return rows
+
+
+def stock_runs(
+    predicted: PairPredictions, pairs: np.ndarray, seeds: Sequence[int], facts: dict[str, Any] | None = None
+) -> list[ModelRun]:
+    """A model that was not trained here, as one run per seed, so that it can be compared with those that were.
+
+    `predicted` holds the pairs of the data set at the positions `pairs` [M]: those the trained rows are tested on.
+    """
+    return [ModelRun(seed, 0, pairs, predicted, facts or {}) for seed in seeds]
