@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
+from distreward.data.agreement import level_counts
+from distreward.experiments.calibrated import calibrated_predictions
 from distreward.experiments.cells import read_facts, read_predictions
 from distreward.experiments.plan import Cell
 from distreward.scoring import PairPredictions
+from distreward.scoring.calibration import uncalibrated
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,9 @@ class ModelRun:
     Attributes:
         seed, fold: of the run.
         pairs: [M] positions of the test pairs in the data set.
-        predicted: for these M pairs.
+        predicted: for these M pairs, uncalibrated.
         facts: what `cell.json` holds; for a model that was not trained here, where it came from.
+        calibrated: `predicted` under the calibration of the run's development pairs; None for a model without such.
     """
 
     seed: int
@@ -29,6 +33,7 @@ class ModelRun:
     pairs: np.ndarray
     predicted: PairPredictions
     facts: dict[str, Any]
+    calibrated: PairPredictions | None = None
 
 
 def chosen_cells(cells: Sequence[Cell], folder: Path) -> dict[str, list[tuple[Cell, dict[str, Any]]]]:
@@ -58,12 +63,17 @@ def collect_runs(cells: Sequence[Cell], folder: Path, dataset: Dataset) -> dict[
         Row -> its runs. A row without a cell that is done is not there.
     """
     place = {name: number for number, name in enumerate(dataset["id"][:])}
+    known = np.array(dataset["strength_known"][:])
+    labels = dict(zip(place, zip(level_counts(dataset["preferences"][:]), known, strict=True), strict=True))
     rows: dict[str, list[ModelRun]] = {}
     for row, found in chosen_cells(cells, folder).items():
         for cell, facts in found:
-            predicted, ids = read_predictions(folder / "cells" / cell.name, "test", facts["reward_head"])
+            head = uncalibrated(facts["reward_head"])
+            predicted, ids = read_predictions(folder / "cells" / cell.name, "test", head)
             pairs = np.array([place[name] for name in ids])
-            rows.setdefault(row, []).append(ModelRun(cell.seed, cell.fold, pairs, predicted, facts))
+            predicted.strength_known = known[pairs]
+            calibrated = calibrated_predictions(predicted, folder / "cells" / cell.name, facts, labels)
+            rows.setdefault(row, []).append(ModelRun(cell.seed, cell.fold, pairs, predicted, facts, calibrated))
     return rows
 
 

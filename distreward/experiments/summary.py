@@ -9,6 +9,7 @@ from datasets import Dataset
 
 from distreward.data.agreement import level_counts
 from distreward.data.splitting import prompt_key
+from distreward.experiments.calibrated import PREFIX, level_metrics
 from distreward.experiments.collected import ModelRun
 from distreward.experiments.plan import REFERENCE_ROW
 from distreward.metrics.repeated import (
@@ -44,19 +45,14 @@ Runs = dict[str, list[Run]]
 
 def metrics_of(predicted: PairPredictions, counts: np.ndarray, n_annotators: int) -> dict[str, Metric]:
     """Every metric of the table that this head gives, for one run's pairs."""
-    found = {
+    found: dict[str, Metric] = {
         "preference_accuracy": accuracy_metric(predicted.reward_gap, counts),
         "diverging_id_auroc": auroc_metric(predicted.divergence(), counts),
         "substantial_auroc": auroc_metric(predicted.divergence(), counts, "diverging_substantial"),
         "gap_auroc": auroc_metric(predicted.gap_divergence(), counts),
         "gap_substantial_auroc": auroc_metric(predicted.gap_divergence(), counts, "diverging_substantial"),
     }
-    probability = predicted.diverging_probability(n_annotators)
-    if probability is not None:
-        found["diverging_probability_auroc"] = auroc_metric(probability, counts)
-        found["diverging_probability_substantial_auroc"] = auroc_metric(probability, counts, "diverging_substantial")
-        found["jensen_shannon"] = jensen_shannon_metric(predicted.level_probs(), counts)
-    return found
+    return found | level_metrics(predicted, counts, n_annotators)
 
 
 def runs_of_row(tested: Sequence[ModelRun], counts: np.ndarray) -> Runs:
@@ -64,7 +60,11 @@ def runs_of_row(tested: Sequence[ModelRun], counts: np.ndarray) -> Runs:
     n_annotators = typical_annotators(counts)
     found: Runs = {}
     for run in tested:
-        for name, metric in metrics_of(run.predicted, counts[run.pairs], n_annotators).items():
+        metrics = metrics_of(run.predicted, counts[run.pairs], n_annotators)
+        if run.calibrated is not None:
+            calibrated = level_metrics(run.calibrated, counts[run.pairs], n_annotators)
+            metrics |= {f"{PREFIX}{name}": metric for name, metric in calibrated.items()}
+        for name, metric in metrics.items():
             found.setdefault(name, []).append(Run(run.seed, run.pairs, metric))
     return found
 

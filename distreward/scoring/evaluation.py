@@ -1,6 +1,7 @@
 """From predictions and annotators' labels to the metrics of DESIGN: accuracy, the AUROC grids, calibration."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ def evaluate_predictions(
     groups: Sequence | None = None,
     n_bootstrap: int = 1000,
     seed: int = 0,
+    strength_known: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """All metrics of one model on N pairs, in the shape `results.json` promises.
 
@@ -24,12 +26,17 @@ def evaluate_predictions(
         groups: N prompts; the bootstrap draws whole prompts, since pairs of one prompt are not independent.
         n_bootstrap: bootstrap draws behind the intervals; 0 for none.
         seed: of the bootstrap.
+        strength_known: [N] bool, whether the labels of a pair say how strong a preference is; None: of all. Where they do
+            not, a slight preference is predicted as the +-2 that such labels hold in its place.
 
     Returns:
         `preference_accuracy`, `diverging_id_auroc` (the head's own score, diverging against all the rest),
         `diverging_id_auroc_grid`, `gap_baseline_grid` and, for heads that give level probabilities,
-        `diverging_probability_grid` and `level_calibration`; `n_annotators` used by the probability.
+        `diverging_probability_grid` and `level_calibration`, with `level_calibration_uncalibrated` where the checkpoint
+        has a calibration and its head gives levels without; `n_annotators` used by the probability.
     """
+    if strength_known is not None:
+        predictions = replace(predictions, strength_known=np.asarray(strength_known, dtype=bool))
     options = {"groups": groups, "n_bootstrap": n_bootstrap, "seed": seed}
     own = diverging_id_auroc(predictions.divergence(), counts, **options)
     gap = own if predictions.reward_head["type"] == "scalar" else None
@@ -47,4 +54,7 @@ def evaluate_predictions(
         metrics["diverging_probability_grid"] = by_chance["grid"]
         metrics["level_calibration"] = level_calibration(probs, counts, **options)
         metrics["n_annotators"] = n_annotators
+        raw = predictions.level_probs(calibrated=False)
+        if raw is not None and "calibration" in predictions.reward_head:
+            metrics["level_calibration_uncalibrated"] = level_calibration(raw, counts, **options)
     return metrics

@@ -7,15 +7,19 @@ import numpy as np
 import torch
 
 from distreward.levels import N_LEVELS, RATINGS
-from distreward.losses.difference import preference_level_probs
-from distreward.losses.preference import smooth
 from distreward.metrics.divergence import (
     DEFAULT_LAMBDA,
     diverging_probability,
     gap_divergence,
     likert_divergence,
     mean_variance_divergence,
-    rating_level_probs,
+)
+from distreward.scoring.level_model import (
+    NEUTRAL,
+    likert_levels,
+    mean_variance_levels,
+    scalar_levels,
+    without_strength,
 )
 
 DEFAULT_ANNOTATORS = 4
@@ -34,7 +38,9 @@ class PairPredictions:
         mean_a, mean_b: [N] expected rewards.
         std_a, std_b: [N] standard deviations, or None for a scalar head.
         rating_probs_a, rating_probs_b: [N, 5] probabilities of ratings 1..5, or None without a Likert head.
-        reward_head: the checkpoint's `reward_head` entry (type, cdf, level_smoothing, lambda ...).
+        reward_head: the checkpoint's `reward_head` entry (type, cdf, level_smoothing, lambda, calibration ...).
+        strength_known: [N] bool: for which pairs labels say how strong a preference is; levels of the others have no
+            mass on the slight ones, as their labels have none. None: for all.
     """
 
     mean_a: np.ndarray
@@ -44,25 +50,36 @@ class PairPredictions:
     std_b: np.ndarray | None = None
     rating_probs_a: np.ndarray | None = None
     rating_probs_b: np.ndarray | None = None
+    strength_known: np.ndarray | None = None
 
     @property
     def reward_gap(self) -> np.ndarray:
         """[N] mean_A - mean_B; positive means A is preferred."""
         return self.mean_a - self.mean_b
 
-    def level_probs(self) -> np.ndarray | None:
-        """[N, 5] predicted level distribution (ascending levels), or None for a scalar head.
+    def level_probs(self, calibrated: bool = True) -> np.ndarray | None:
+        """[N, 5] predicted level distribution (ascending levels); None for a scalar head without calibration.
 
         Mean-variance: the probabilities the training loss saw, smoothing included, at rho = 0 (the paper uses rho in
-        training only). Likert: the difference of two independent ratings.
+        training only). Likert: the difference of two independent ratings. Where the checkpoint's entry holds a
+        `calibration` (`scoring.calibration`), its parameters take the place of the neutral ones.
+
+        Args:
+            calibrated: False leaves the calibration out.
         """
-        if self.reward_head["type"] == "mean_variance":
-            moments = (torch.as_tensor(x) for x in (self.mean_a, self.std_a, self.mean_b, self.std_b))
-            probs = preference_level_probs(*moments, cdf=self.reward_head["cdf"])
-            return smooth(probs, self.reward_head["level_smoothing"]).double().numpy()
-        if self.reward_head["type"] == "likert":
-            return rating_level_probs(self.rating_probs_a, self.rating_probs_b)
-        return None
+        head = self.reward_head["type"]
+        calibration = self.reward_head.get("calibration") if calibrated else None
+        if head == "scalar" and calibration is None:
+            return None
+        parameters = {name: (calibration or NEUTRAL[head])[name] for name in NEUTRAL[head]}
+        if head == "scalar":
+            probs = scalar_levels(self.reward_gap, **parameters)
+        elif head == "mean_variance":
+            moments = (self.mean_a, self.std_a, self.mean_b, self.std_b)
+            probs = mean_variance_levels(moments, self.reward_head, **parameters)
+        else:
+            probs = likert_levels(self.rating_probs_a, self.rating_probs_b, **parameters)
+        return probs if self.strength_known is None else without_strength(probs, self.strength_known)
 
     def divergence(self) -> np.ndarray:
         """[N] the paper's divergence score of this head, higher = more divisive (section 4, section 4.1).
@@ -81,9 +98,11 @@ class PairPredictions:
         """[N] -|mean_A - mean_B|: the baseline every checkpoint has."""
         return gap_divergence(self.mean_a, self.mean_b)
 
-    def diverging_probability(self, n_annotators: int = DEFAULT_ANNOTATORS) -> np.ndarray | None:
-        """[N] chance in 0..1 that `n_annotators` people would diverge, or None for a scalar head."""
-        probs = self.level_probs()
+    def diverging_probability(
+        self, n_annotators: int = DEFAULT_ANNOTATORS, calibrated: bool = True
+    ) -> np.ndarray | None:
+        """[N] chance in 0..1 that `n_annotators` people would diverge; None where there are no `level_probs`."""
+        probs = self.level_probs(calibrated)
         return None if probs is None else diverging_probability(probs, n_annotators)
 
     @classmethod

@@ -1,0 +1,78 @@
+"""The level distributions of a run as calibrated on its own development pairs, after the fact: cells keep predictions of both."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distreward.experiments.cells import read_predictions
+from distreward.metrics.checks import as_counts
+from distreward.metrics.drawn import RatioMetric
+from distreward.metrics.repeated import Metric, auroc_metric, jensen_shannon_metric
+from distreward.scoring import PairPredictions
+from distreward.scoring.calibration import fit_calibration
+
+logger = logging.getLogger("distreward")
+
+PREFIX = "calibrated_"
+
+
+def calibrated_predictions(
+    tested: PairPredictions,
+    folder: Path,
+    facts: dict[str, Any],
+    labels: dict[str, tuple[np.ndarray, bool]],
+) -> PairPredictions:
+    """`tested` under the calibration that the cell's development pairs give.
+
+    Args:
+        tested: predictions of a cell's test pairs, uncalibrated.
+        folder: of the cell.
+        facts: its `cell.json`.
+        labels: of every pair by its id: annotators per level [5], and whether their labels have a strength.
+
+    Returns:
+        The predictions with a calibration in their `reward_head`; without one where it could not be fitted or did not help
+        there, which is logged.
+    """
+    predicted, ids = read_predictions(folder, "validation", facts["reward_head"])
+    counts, known = zip(*(labels[name] for name in ids), strict=True)
+    fit = fit_calibration(predicted, np.stack(counts), np.array(known))
+    if fit.calibration is None:
+        logger.warning("%s: not calibrated: %s", folder.name, fit.why_not)
+        return tested
+    return replace(tested, reward_head={**tested.reward_head, "calibration": fit.calibration})
+
+
+def level_metrics(predicted: PairPredictions, counts: np.ndarray, n_annotators: int) -> dict[str, Metric]:
+    """What is measured of level distributions, for one run's M pairs; nothing where the head gives none.
+
+    Args:
+        predicted: of the pairs; a calibration that it has is applied.
+        counts: [M, 5] annotators per level.
+        n_annotators: assumed by `diverging_probability`.
+    """
+    probs = predicted.level_probs()
+    if probs is None:
+        return {}
+    probability = predicted.diverging_probability(n_annotators)
+    return {
+        "diverging_probability_auroc": auroc_metric(probability, counts),
+        "diverging_probability_substantial_auroc": auroc_metric(probability, counts, "diverging_substantial"),
+        "jensen_shannon": jensen_shannon_metric(probs, counts),
+        "log_loss": log_loss_metric(probs, counts),
+    }
+
+
+def log_loss_metric(level_probs: np.ndarray, counts: np.ndarray) -> RatioMetric:
+    """Mean negative log probability of the labels of a run's pairs [M, 5], in nats (`metrics.calibration.level_log_loss`).
+
+    >>> metric = log_loss_metric(np.array([[0.25, 0, 0.25, 0, 0.5]]), np.array([[1, 0, 0, 0, 1]]))
+    >>> round(metric(np.ones(1)), 4)  # (ln 4 + ln 2) / 2
+    1.0397
+    """
+    counts = as_counts(counts)
+    losses = -(counts * np.log(np.maximum(level_probs, 1e-12))).sum(1)
+    return RatioMetric(losses, counts.sum(1).astype(np.float64))
