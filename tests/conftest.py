@@ -2,11 +2,13 @@
 
 import gc
 import os
+import time
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -52,6 +54,25 @@ def online(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", NOWHERE)
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def hub(online, monkeypatch):
+    """A stand-in for the Hub and a token that may write to it; waits between attempts are noted in `pauses`, not waited.
+
+    Large files go by Git LFS: Xet is a protocol of its own, for which there is no stand-in.
+    """
+    from tests.hub.hub_server import WRITER, HubServer
+
+    with HubServer() as server:
+        pages = server.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.endpoint)
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", pages)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+        monkeypatch.setenv("HF_TOKEN", WRITER)
+        for module in ("huggingface_hub.utils._http", "distreward.hub.pushing"):
+            monkeypatch.setattr(f"{module}.time", SimpleNamespace(**{**vars(time), "sleep": server.pauses.append}))
+        yield server
 
 
 @pytest.fixture

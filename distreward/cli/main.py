@@ -21,6 +21,7 @@ COMMANDS = {
     "merge": "merge a trained adapter (LoRA) into its base model: one checkpoint that every tool opens",
     "score": "add rewards and divergence scores to a JSONL file of prompts and responses",
     "cover": "of several responses to a prompt, the set that covers most of the predicted population",
+    "push": "send a model with its card and results, or a metric, to the Hugging Face Hub",
     "export": "write one output of a reward model as a stock 1-label checkpoint, for TRL and servers",
 }
 """Command name -> what it does. Each is a module of this package with a `main(argv)` that returns an exit status."""
