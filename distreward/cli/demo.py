@@ -129,6 +129,7 @@ def train_and_predict(
         max_length=192,
         truncation="fit",
         chat_template_path="plain",
+        calibrate=False,  # the objectives are compared, each with the probabilities it learnt
         eval_every_epochs=None,
         save_strategy="no",
         gradient_checkpointing=False,

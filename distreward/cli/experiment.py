@@ -122,7 +122,7 @@ def main(argv: Sequence[str]) -> int:
 def settings_of(arguments: ExperimentArguments, config: DistributionalRewardConfig) -> dict[str, Any]:
     """What every cell's number depends on besides its own row, seed, fold and eta."""
     settings = {name: getattr(arguments, name) for name in ("folds", "split_seed", "eval_size", "test_size")}
-    left_out = ("output_dir", "seed", "eta", "label_aggregation", "resume_from_checkpoint")
+    left_out = ("output_dir", "seed", "eta", "label_aggregation", "calibrate", "resume_from_checkpoint")
     return settings | {name: value for name, value in public_facts(config).items() if name not in left_out}
 
 

@@ -35,7 +35,7 @@ On several GPUs: accelerate launch -m distreward train ...
 ESSENTIAL = (
     "model_name_or_path", "output_dir", "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size",
     "gradient_accumulation_steps", "gradient_checkpointing", "bf16", "max_length", "truncation", "chat_template_path",
-    "freeze_backbone", "label_aggregation", "eta", "cdf", "eval_every_epochs", "metric_for_best_model", "resume_from_checkpoint", "seed",
+    "freeze_backbone", "label_aggregation", "eta", "cdf", "calibrate", "eval_every_epochs", "metric_for_best_model", "resume_from_checkpoint", "seed",
     "use_peft", "lora_r", "load_in_8bit", "load_in_4bit", "dtype", "report_to",
 )  # fmt: skip
 
@@ -55,7 +55,9 @@ class TrainArguments:
     )
     eval_share: float = field(
         default=0.1,
-        metadata={"help": "Share of the pairs, by prompt, held out to choose the best checkpoint and lambda."},
+        metadata={
+            "help": "Share of the pairs, by prompt, held out to choose the best checkpoint, lambda and the calibration."
+        },
     )
     test_share: float = field(
         default=0.0,

@@ -47,6 +47,7 @@ def run_cell(
         seed=cell.seed,
         label_aggregation=row.label_aggregation,
         eta=config.eta if cell.eta is None else cell.eta,
+        calibrate=False,  # `experiments.calibrated` does it from the predictions, for a table with and without
     )
     trainer = OBJECTIVES[row.objective](
         model, args=settings, train_dataset=splits["train"], eval_dataset=splits["validation"]

@@ -82,6 +82,23 @@ def fit_calibration(
     return CalibrationFit({**found, **facts, "log_loss_uncalibrated": before})
 
 
+def announce(fit: CalibrationFit) -> None:
+    """Say in the log what came of a fit; a warning where the level probabilities stay as they are."""
+    if fit.calibration is None:
+        logger.warning("level probabilities are not calibrated: %s", fit.why_not)
+        return
+    entry = fit.calibration
+    before = entry["log_loss_uncalibrated"]
+    without = "the head has none" if before is None else f"{before:.4f}"
+    logger.info(
+        "level probabilities calibrated on %d labels of %d development pairs: log loss %.4f (without: %s)",
+        entry["n_labels"],
+        entry["n_pairs"],
+        entry["log_loss"],
+        without,
+    )
+
+
 def identified(head: str, counts: np.ndarray, strength_known: np.ndarray) -> list[str]:
     """The parameters that labels [N, 5] say something about.
 

@@ -46,7 +46,7 @@ from distreward.trainers.opening import (
     settle_special_tokens,
 )
 from distreward.trainers.preparation import prepare_pairs
-from distreward.trainers.resuming import saved_lambda
+from distreward.trainers.resuming import saved_reward_head
 from distreward.trainers.running import RunningPairMetrics
 from distreward.trainers.streams import StreamReport
 from distreward.trainers.votes import one_vote_for_a, share_preferring_a
@@ -199,7 +199,8 @@ class DistributionalRewardTrainer(RewardTrainer):
         self._running[mode].update(a.mean.detach(), b.mean.detach(), batch["level_counts"], n_tokens)
         if mode == "eval":
             self._pair_gather.begin_batch(len(a.mean))
-            self._records.add(self.accelerator, a, b, batch["level_counts"], weight, per_pair)
+            known = batch.get("strength_known")
+            self._records.add(self.accelerator, a, b, batch["level_counts"], weight, per_pair, known)
         return (loss, SequenceClassifierOutput(logits=outputs.logits)) if return_outputs else loss
 
     def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> Tensor | None:
@@ -241,7 +242,8 @@ class DistributionalRewardTrainer(RewardTrainer):
         self._running["eval"] = RunningPairMetrics()
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
         entry = getattr(self.model.config, "reward_head", None) or {"type": "scalar"}
-        metrics = self._records.metrics(entry, tune=self._tunes_lambda)
+        calibrate = self.args.calibrate and self.args.label_aggregation == "all"
+        metrics = self._records.metrics(entry, tune=self._tunes_lambda, calibrate=calibrate)
         output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in metrics.items()})
         return output
 
@@ -255,19 +257,26 @@ class DistributionalRewardTrainer(RewardTrainer):
             with stock_form(config):
                 save_reward_config(config, output_dir or self.args.output_dir)
 
+    def train(self, *args, **kwargs):
+        entry = getattr(self.model.config, "reward_head", None) or {}
+        entry.pop("calibration", None)  # it belongs to the weights as they were
+        return super().train(*args, **kwargs)
+
     def _load_best_model(self) -> None:
         super()._load_best_model()
-        self._restore_lambda(self.state.best_model_checkpoint)
+        self._restore_tuned(self.state.best_model_checkpoint)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
-        self._restore_lambda(resume_from_checkpoint)
+        self._restore_tuned(resume_from_checkpoint)
 
-    def _restore_lambda(self, checkpoint: str) -> None:
-        """With a checkpoint's weights, take back the lambda that was tuned for them."""
-        tuned = saved_lambda(checkpoint)
-        if tuned is not None:
-            self.model.config.reward_head["lambda"] = tuned
+    def _restore_tuned(self, checkpoint: str) -> None:
+        """With a checkpoint's weights, take back the lambda and the calibration that were tuned for them."""
+        saved = saved_reward_head(checkpoint)
+        if saved is not None:
+            entry = self.model.config.reward_head
+            entry.pop("calibration", None)
+            entry.update({name: saved[name] for name in ("lambda", "calibration") if name in saved})
 
 
 def _both_sides(outputs: Any) -> tuple[RewardOutput, RewardOutput]:

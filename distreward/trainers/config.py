@@ -20,7 +20,7 @@ PACKINGS = ("auto", "prefix_sharing", "length_buckets", "off")
 class DistributionalRewardConfig(RewardConfig):
     """Arguments of `DistributionalRewardTrainer`; the help of each field is its documentation.
 
-    > Labels: `label_aggregation`, `eta`, `cdf`, `level_smoothing`, `min_std`
+    > Labels: `label_aggregation`, `eta`, `cdf`, `level_smoothing`, `min_std`, `calibrate`
     > What is trained: `freeze_backbone`, `feature_cache_dir`
     > Lengths: `truncation` (with TRL's `max_length`), `packing`, `max_tokens_per_row`
     > Evaluation and resuming: `eval_every_epochs`, `resume_from_checkpoint`
@@ -58,6 +58,14 @@ class DistributionalRewardConfig(RewardConfig):
     min_std: float = field(
         default=0.1,
         metadata={"help": "Mean-variance heads: added to every predicted standard deviation, for stability."},
+    )
+    calibrate: bool = field(
+        default=True,
+        metadata={
+            "help": "Where lambda is tuned, on the evaluation set, also fit three numbers that calibrate the predicted level "
+            "distribution, and keep them in config.json if they help (docs/calibration.md). Not with label_aggregation "
+            "`majority`: one label per pair is no distribution."
+        },
     )
     freeze_backbone: bool = field(
         default=False,

@@ -7,54 +7,111 @@ from torch import Tensor
 
 from distreward.data.agreement import agreement_masks
 from distreward.levels import N_LEVELS
+from distreward.metrics.calibration import level_log_loss
 from distreward.metrics.divergence import tune_lambda
 from distreward.metrics.functional import diverging_id_auroc, preference_accuracy
 from distreward.modeling.output import RewardOutput
+from distreward.scoring.calibration import CalibrationFit, announce, fit_calibration
+from distreward.scoring.level_model import without_strength
 from distreward.scoring.predictions import PairPredictions, output_columns, typical_annotators
 
 
 class DevelopmentRecords:
-    """One row per evaluated pair, gathered over processes without the duplicates that fill up the last batch."""
+    """One row per evaluated pair, gathered over processes without the duplicates that fill up the last batch.
+
+    `calibration_fit` is what came of the last calibration, None before the first.
+    """
 
     def __init__(self):
         self._rows: list[np.ndarray] = []
+        self.calibration_fit: CalibrationFit | None = None
 
     def clear(self) -> None:
         self._rows = []
 
     @torch.no_grad()
     def add(
-        self, accelerator: Accelerator, a: RewardOutput, b: RewardOutput, counts: Tensor, weight: Tensor, loss: Tensor
+        self,
+        accelerator: Accelerator,
+        a: RewardOutput,
+        b: RewardOutput,
+        counts: Tensor,
+        weight: Tensor,
+        loss: Tensor,
+        strength_known: Tensor | None = None,
     ) -> None:
-        """Keep B pairs: outputs, annotators per level [B, 5], number of labels [B] and loss [B]."""
+        """Keep B pairs: outputs, annotators per level [B, 5], number of labels [B] and loss [B].
+
+        `strength_known` [B], 1 or 0: of labels; None for chosen/rejected pairs, which have none.
+        """
         sides = [output_columns(side.mean, side.std, side.level_logits) for side in (a, b)]
-        rows = torch.cat([*sides, counts.float(), weight.float()[:, None], loss.float()[:, None]], dim=1)
+        known = torch.full_like(loss, torch.nan) if strength_known is None else strength_known
+        single = [column.float()[:, None] for column in (known, weight, loss)]
+        rows = torch.cat([*sides, counts.float(), *single], dim=1)
         self._rows.append(accelerator.gather_for_metrics(rows).cpu().numpy())
 
-    def metrics(self, reward_head: dict, tune: bool) -> dict[str, float]:
-        """Loss, accuracy and AUROC over all pairs; with `tune`, first sets `reward_head["lambda"]` on these pairs.
+    def metrics(self, reward_head: dict, tune: bool, calibrate: bool = False) -> dict[str, float]:
+        """Loss, accuracy, log loss and AUROC over all pairs.
+
+        With `tune`, first sets `reward_head["lambda"]` on these pairs, and with `calibrate` too its `calibration`, or takes
+        that away where it does not help.
 
         AUROCs are left out where the set has no diverging pair, or no other pair with two or more annotators.
         """
         if not self._rows:
             return {}
         rows = np.concatenate(self._rows).astype(np.float64)
-        columns, counts, weight, loss = np.split(rows, [rows.shape[1] - N_LEVELS - 2, -2, -1], axis=1)
+        columns, counts, known, weight, loss = np.split(rows, [rows.shape[1] - N_LEVELS - 3, -3, -2, -1], axis=1)
         predictions = PairPredictions.from_columns(columns, reward_head)
         metrics = {"loss": float((loss * weight).sum() / max(weight.sum(), 1e-9))}
         if counts[:, : N_LEVELS // 2].sum() + counts[:, N_LEVELS // 2 + 1 :].sum() > 0:
             metrics["preference_accuracy"] = preference_accuracy(predictions.reward_gap, counts, n_bootstrap=0)["value"]
-        diverging = agreement_masks(counts)["diverging"]
-        if not 0 < diverging.sum() < (counts.sum(1) >= 2).sum():
-            return metrics
-        if reward_head["type"] == "mean_variance":
-            if tune:
-                moments = (predictions.mean_a, predictions.std_a, predictions.mean_b, predictions.std_b)
-                reward_head["lambda"] = tune_lambda(*moments, counts)[0]
-            metrics["lambda"] = reward_head.get("lambda", float("nan"))
-        scores = {"diverging_id_auroc": predictions.divergence(), "gap_auroc": predictions.gap_divergence()}
-        if reward_head["type"] != "scalar":
-            scores["diverging_probability_auroc"] = predictions.diverging_probability(typical_annotators(counts))
-        for name, score in scores.items():
-            metrics[name] = diverging_id_auroc(score, counts, n_bootstrap=0)["headline"]["value"]
+        if not np.isnan(known).any():
+            predictions.strength_known = known[:, 0] > 0
+            if tune and calibrate:
+                self._calibrate(predictions, counts)
+            metrics |= log_losses(predictions, counts)
+        return metrics | divergence_metrics(predictions, counts, tune)
+
+    def _calibrate(self, predictions: PairPredictions, counts: np.ndarray) -> None:
+        """Fit a calibration into the `reward_head` of `predictions`; says so when what comes of it is news."""
+        before, entry = self.calibration_fit, predictions.reward_head
+        self.calibration_fit = fit = fit_calibration(predictions, counts, predictions.strength_known)
+        entry.pop("calibration", None)
+        if fit.calibration is not None:
+            entry["calibration"] = fit.calibration
+        if before is None or (before.calibration is None) != (fit.calibration is None):
+            announce(fit)
+
+
+def log_losses(predictions: PairPredictions, counts: np.ndarray) -> dict[str, float]:
+    """`log_loss` of the labels [N, 5], and `log_loss_uncalibrated` where there is a calibration; where there are levels."""
+    probs = predictions.level_probs()
+    if probs is None:
+        return {}
+    counts = without_strength(counts, predictions.strength_known)
+    losses = {"log_loss": level_log_loss(probs, counts)}
+    raw = predictions.level_probs(calibrated=False)
+    if "calibration" in predictions.reward_head and raw is not None:
+        losses["log_loss_uncalibrated"] = level_log_loss(raw, counts)
+    return losses
+
+
+def divergence_metrics(predictions: PairPredictions, counts: np.ndarray, tune: bool) -> dict[str, float]:
+    """AUROCs and lambda; nothing where labels show no pair that diverges, or none that does not."""
+    reward_head, metrics = predictions.reward_head, {}
+    diverging = agreement_masks(counts)["diverging"]
+    if not 0 < diverging.sum() < (counts.sum(1) >= 2).sum():
         return metrics
+    if reward_head["type"] == "mean_variance":
+        if tune:
+            moments = (predictions.mean_a, predictions.std_a, predictions.mean_b, predictions.std_b)
+            reward_head["lambda"] = tune_lambda(*moments, counts)[0]
+        metrics["lambda"] = reward_head.get("lambda", float("nan"))
+    scores = {"diverging_id_auroc": predictions.divergence(), "gap_auroc": predictions.gap_divergence()}
+    probability = predictions.diverging_probability(typical_annotators(counts))
+    if probability is not None:
+        scores["diverging_probability_auroc"] = probability
+    for name, score in scores.items():
+        metrics[name] = diverging_id_auroc(score, counts, n_bootstrap=0)["headline"]["value"]
+    return metrics

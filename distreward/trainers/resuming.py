@@ -72,10 +72,10 @@ def last_complete_checkpoint(output_dir: str | Path) -> Path | None:
     return None
 
 
-def saved_lambda(checkpoint: str | Path) -> float | None:
-    """The lambda in a checkpoint's config, or None: none was tuned, or the checkpoint is a sharded one (no config)."""
+def saved_reward_head(checkpoint: str | Path) -> dict | None:
+    """The `reward_head` entry in a checkpoint's config, or None: it has none, or the checkpoint is a sharded one (no config)."""
     for name in ("config.json", REWARD_CONFIG):
         path = Path(checkpoint) / name
         if path.is_file():
-            return json.loads(path.read_text(encoding="utf-8")).get("reward_head", {}).get("lambda")
+            return json.loads(path.read_text(encoding="utf-8")).get("reward_head")
     return None

@@ -1,5 +1,8 @@
 import copy
+import json
+import logging
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,8 @@ from distreward.data.encoding import encode_response
 from distreward.losses import mean_variance_kl_loss
 from distreward.metrics.divergence import tune_lambda
 from distreward.modeling import AutoRewardModel, RewardOutput, reward_head_entry
+from distreward.scoring.calibration import fit_calibration
+from distreward.scoring.predictions import PairPredictions, output_columns
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
 from distreward.trainers.development import DevelopmentRecords
 
@@ -32,7 +37,8 @@ def record(head: dict, gap: torch.Tensor, std=None, logits=None, batches=((0, 3)
             RewardOutput(**{name: value[start:end] for name, value in side.items() if value is not None})
             for side in (a, b)
         ]
-        records.add(accelerator, *sides, counts[start:end], weight[start:end], loss[start:end])
+        known = torch.ones(end - start)
+        records.add(accelerator, *sides, counts[start:end], weight[start:end], loss[start:end], known)
     return records, counts.numpy().astype(int), head
 
 
@@ -104,6 +110,7 @@ def test_likert_head(gap):
         "diverging_id_auroc",
         "gap_auroc",
         "diverging_probability_auroc",
+        "log_loss",
     }
 
 
@@ -134,6 +141,70 @@ def test_cleared_records_give_nothing(gap):
     records, _, head = record(reward_head_entry("scalar"), gap)
     records.clear()
     assert records.metrics(head, tune=True) == {}
+
+
+# --- calibration
+
+
+def many(head: dict, strength_known=1.0, n=60):
+    """Records of a model that is far too sure of random labels."""
+    generator = torch.Generator().manual_seed(0)
+    counts = torch.from_numpy(np.random.default_rng(0).multinomial(4, [0.3, 0.1, 0.2, 0.1, 0.3], size=n)).float()
+    if strength_known != 1.0:
+        counts = torch.stack(
+            [counts[:, :2].sum(1), 0 * counts[:, 0], counts[:, 2], 0 * counts[:, 0], counts[:, 3:].sum(1)], 1
+        )
+    std = None if head["type"] == "scalar" else torch.full((n,), 0.2)
+    a = RewardOutput(mean=3 * torch.randn(n, generator=generator), std=std)
+    records = DevelopmentRecords()
+    known = None if strength_known is None else torch.full((n,), strength_known)
+    b = RewardOutput(mean=torch.zeros(n), std=std)
+    records.add(Accelerator(cpu=True), a, b, counts, counts.sum(1), torch.zeros(n), known)
+    columns = [output_columns(side.mean, side.std, None) for side in (a, b)]
+    return records, PairPredictions.from_columns(torch.cat(columns, 1).double().numpy(), head), counts.numpy()
+
+
+@pytest.mark.parametrize("kind", ["scalar", "mean_variance"])
+def test_calibrating_sets_the_entry_that_the_fit_gives(kind):
+    head = reward_head_entry(kind)
+    records, predicted, counts = many(head)
+    wanted = fit_calibration(predicted, counts).calibration
+    assert "calibration" not in head and wanted is not None
+    plain = records.metrics(head, tune=True)
+    assert "calibration" not in head and ("log_loss" in plain) == (kind == "mean_variance")
+    assert "calibration" not in head and not records.metrics(head, tune=False, calibrate=True).keys() - plain.keys()
+
+    metrics = records.metrics(head, tune=True, calibrate=True)
+    assert head["calibration"] == wanted == records.calibration_fit.calibration
+    assert metrics["log_loss"] == pytest.approx(wanted["log_loss"])
+    if kind == "mean_variance":
+        assert metrics["log_loss_uncalibrated"] == pytest.approx(plain["log_loss"]) and wanted["std_scale"] > 2
+    assert metrics["diverging_id_auroc"] == plain["diverging_id_auroc"] and "diverging_probability_auroc" in metrics
+
+
+def test_chosen_and_rejected_answers_have_no_distribution_to_calibrate_on():
+    head = reward_head_entry("mean_variance")
+    metrics = many(head, strength_known=None)[0].metrics(head, tune=True, calibrate=True)
+    assert "calibration" not in head and "log_loss" not in metrics
+
+
+def test_labels_without_strength_are_known_as_such():
+    head = reward_head_entry("mean_variance")
+    many(head, strength_known=0.0)[0].metrics(head, tune=True, calibrate=True)
+    assert head["calibration"]["slight"] - head["calibration"]["tie"] == pytest.approx(1)
+
+
+def test_news_of_the_calibration_are_told_once(gap, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("distreward"), "propagate", True)  # the command line turns it off
+    caplog.set_level("INFO", logger="distreward")
+    head = reward_head_entry("scalar")
+    small, _, _ = record(head, gap)
+    for _ in range(2):
+        small.metrics(head, tune=True, calibrate=True)
+    assert caplog.text.count("not calibrated: too few development labels to fit it (19 labels, wanted 50") == 1
+    assert small.calibration_fit.calibration is None and "calibration" not in head
+    many(head)[0].metrics(head, tune=True, calibrate=True)
+    assert "calibrated on 240 labels of 60 development pairs: log loss" in caplog.text
 
 
 # --- in the trainer
@@ -246,6 +317,47 @@ def test_the_first_of_several_sets_is_the_development_set(make_trainer, pairs, t
     trainer.train()  # the default schedule: four evaluations, the best by the first set
     logged = [line["eval_first_loss"] for line in trainer.state.log_history if "eval_first_loss" in line]
     assert len(logged) == 4 and trainer.state.best_metric == min(logged)
+
+
+@pytest.fixture
+def more_pairs(pairs):
+    """Thirty-six pairs of three labels: enough for a calibration."""
+    rows = [{**row, "id": f"{row['id']}-{copied}"} for copied in range(3) for row in pairs]
+    return Dataset.from_list(rows, features=pairs.features)
+
+
+def test_the_calibration_travels_in_the_checkpoint(make_trainer, more_pairs, pairs, tmp_path):
+    trainer = make_trainer(evaluated=more_pairs)
+    entry = trainer.model.config.reward_head
+    metrics = trainer.evaluate()
+    assert metrics["eval_log_loss"] == pytest.approx(entry["calibration"]["log_loss"], rel=1e-5)
+    assert metrics["eval_log_loss"] < metrics["eval_log_loss_uncalibrated"]
+    fitted = dict(entry["calibration"])
+    trainer.evaluate(pairs)
+    trainer.predict(trainer.eval_dataset)
+    assert entry["calibration"] == fitted  # only the development set decides
+    trainer.save_model(tmp_path / "saved")
+    assert json.loads((tmp_path / "saved" / "config.json").read_text())["reward_head"]["calibration"] == fitted
+    assert AutoRewardModel.from_pretrained(tmp_path / "saved").config.reward_head["calibration"] == fitted
+
+
+@pytest.mark.parametrize("options", [{"calibrate": False}, {"label_aggregation": "majority"}])
+def test_no_calibration_where_it_is_not_wanted(make_trainer, more_pairs, options):
+    trainer = make_trainer(evaluated=more_pairs, **options)
+    trainer.evaluate()
+    assert "calibration" not in trainer.model.config.reward_head
+
+
+def test_the_best_weights_come_with_their_own_calibration(make_trainer, more_pairs):
+    trainer = make_trainer(evaluated=more_pairs, per_device_train_batch_size=3, learning_rate=3e-2)
+    entry = trainer.model.config.reward_head
+    entry["calibration"] = {"std_scale": 9.0, "tie": 1.0, "slight": 2.0}  # of other weights
+    trainer.train()
+    best = json.loads((Path(trainer.state.best_model_checkpoint) / "config.json").read_text())["reward_head"]
+    assert entry.get("calibration") == best.get("calibration") != {"std_scale": 9.0, "tie": 1.0, "slight": 2.0}
+    kept = entry.get("calibration")
+    trainer.evaluate()
+    assert entry.get("calibration") == pytest.approx(kept)
 
 
 def test_a_set_without_diverging_pairs_leaves_lambda_alone(make_trainer, pairs):

@@ -13,7 +13,7 @@ import torch
 from transformers import TrainerCallback
 
 from distreward.trainers import StopOnSignal, last_complete_checkpoint
-from distreward.trainers.resuming import saved_lambda
+from distreward.trainers.resuming import saved_reward_head
 
 # --- finding where to go on
 
@@ -41,15 +41,11 @@ def test_the_newest_complete_checkpoint_is_found(tmp_path, caplog):
     assert "checkpoint-10" not in caplog.text
 
 
-def test_the_saved_lambda(tmp_path):
-    assert saved_lambda(tmp_path) is None  # no config.json
-    for config, wanted in (
-        ({}, None),
-        ({"reward_head": {"type": "scalar"}}, None),
-        ({"reward_head": {"lambda": 0.5}}, 0.5),
-    ):
+def test_the_saved_entry(tmp_path):
+    assert saved_reward_head(tmp_path) is None  # no config.json
+    for config in ({}, {"reward_head": {"type": "scalar"}}, {"reward_head": {"lambda": 0.5}}):
         (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
-        assert saved_lambda(str(tmp_path)) == wanted
+        assert saved_reward_head(str(tmp_path)) == config.get("reward_head")
 
 
 def test_no_checkpoint_at_all(tmp_path):
