@@ -7,6 +7,7 @@ tensor per label column. Responses come in the order [A of every pair; B of ever
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,7 +50,7 @@ class PairCollator:
         """
         if FEATURE_COLUMNS[0] in examples[0]:
             features = [example[side] for side in FEATURE_COLUMNS for example in examples]
-            batch = {"pooled_features": torch.tensor(features, dtype=torch.float32)}
+            batch = {"pooled_features": torch.from_numpy(np.asarray(features, dtype=np.float32))}
         else:
             batch = self.rows_of([example[side] for side in ("chosen_ids", "rejected_ids") for example in examples])
         for name in (*LABEL_COLUMNS, "margin"):

@@ -12,6 +12,9 @@ from distreward.errors import InputError
 PLAIN_TEMPLATE = Path(__file__).parent / "templates" / "plain.jinja"
 """A `User: ... Assistant: ...` layout for tokenizers without a chat template; spelt `plain` on the command line."""
 
+TOKEN_COLUMNS = ("chosen_ids", "rejected_ids", "prompt_length")
+"""Columns of an encoded pair: token ids of A and of B, prompt included, and how many of A's are the prompt's."""
+
 TRUNCATIONS = ("drop", "prompt_left", "fit")
 
 PROMPT_SHARE = 4

@@ -11,10 +11,13 @@ from typing import Any
 from datasets import Dataset
 from tqdm.auto import tqdm
 
+from distreward.data.encoding import resolve_chat_template
 from distreward.errors import InputError
 from distreward.experiments.cells import FAILURE, note_failure, read_facts, run_cell
 from distreward.experiments.plan import Cell, split_fold
+from distreward.modeling.tokenizers import open_tokenizer
 from distreward.trainers import DistributionalRewardConfig
+from distreward.trainers.preparation import with_tokens
 
 logger = logging.getLogger("distreward")
 
@@ -71,6 +74,8 @@ def run_cells(
         The cells that failed; each left its traceback in `failed.txt`.
     """
     failed, splits, fold = [], None, None
+    if any(read_facts(folder / "cells" / cell.name) is None for cell in cells):
+        dataset = encoded_once(dataset, model, config)
     with tqdm(cells, unit="run", desc="Training runs") as bar:
         for cell in bar:
             bar.set_postfix_str(cell.name)
@@ -90,6 +95,17 @@ def run_cells(
                 note_failure(place, error)
                 failed.append(cell)
     return failed
+
+
+def encoded_once(dataset: Dataset, model: str, config: DistributionalRewardConfig) -> Dataset:
+    """`dataset` with the tokens every cell would make of it again; as it is where a template brings tokens of its own."""
+    tokenizer = open_tokenizer(model, revision=(config.model_init_kwargs or {}).get("revision"))
+    template = resolve_chat_template(config.chat_template_path)
+    if template is not None:
+        if not Path(template).is_file():
+            return dataset
+        tokenizer.chat_template = Path(template).read_text(encoding="utf-8")
+    return with_tokens(dataset, tokenizer)
 
 
 def source_digest() -> str:

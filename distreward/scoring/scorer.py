@@ -1,7 +1,7 @@
 """`RewardScorer`: the one inference loop. Responses in, rewards out, in the order they came."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,13 @@ from peft import PeftModel
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from distreward.data.encoding import closing_length, encode_response, fit_to_length, require_chat_template
+from distreward.data.encoding import (
+    TOKEN_COLUMNS,
+    closing_length,
+    encode_response,
+    fit_to_length,
+    require_chat_template,
+)
 from distreward.data.packing import Group
 from distreward.modeling import AutoRewardModel, RewardOutput
 from distreward.modeling.packing import packed_form, why_not_packed
@@ -117,9 +123,15 @@ class RewardScorer:
             float64 [N, 7]: expected reward, std, probabilities of ratings 1..5; nan where the head has none. Row i
             belongs to response i.
         """
+        encoded = (encode_response(self.tokenizer, *one) for one in zip(prompts, responses, strict=True))
+        return self._score_encoded(prompts, encoded, bar)
+
+    def _score_encoded(
+        self, prompts: Sequence[list[dict]], texts: Iterable[tuple[list[int], int]], bar: tqdm | None = None
+    ) -> np.ndarray:
+        """`score` of texts that are token ids, each with the number of those that are its prompt's."""
         encoded, n_cut = [], 0
-        for prompt, response in zip(prompts, responses, strict=True):
-            ids, prompt_length = encode_response(self.tokenizer, prompt, response)
+        for ids, prompt_length in texts:
             short = fit_to_length(ids, prompt_length, self._closing, self.max_length, "fit")
             n_cut += len(short) < len(ids)
             encoded.append(short)
@@ -186,9 +198,16 @@ class RewardScorer:
         return output_columns(output.mean, output.std, output.level_logits)
 
     def score_pairs(self, dataset: Any) -> PairPredictions:
-        """Predictions for every pair of a data set in our schema (columns `prompt`, `response_a`, `response_b`)."""
-        prompts = dataset["prompt"][:]
-        both = self.score([*prompts, *prompts], [*dataset["response_a"][:], *dataset["response_b"][:]])
+        """Predictions for every pair of a data set in our schema (columns `prompt`, `response_a`, `response_b`).
+
+        Where the pairs carry their tokens (`TOKEN_COLUMNS`), these are taken.
+        """
+        prompts = dataset["prompt"][:] * 2
+        if set(TOKEN_COLUMNS) <= set(dataset.column_names):
+            ids_a, ids_b, lengths = (dataset[column][:] for column in TOKEN_COLUMNS)
+            both = self._score_encoded(prompts, zip([*ids_a, *ids_b], lengths * 2, strict=True))
+        else:
+            both = self.score(prompts, [*dataset["response_a"][:], *dataset["response_b"][:]])
         return PairPredictions.from_columns(np.concatenate(np.split(both, 2), axis=1), dict(self.reward_head))
 
 

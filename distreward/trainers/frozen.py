@@ -1,6 +1,7 @@
 """Pooled features of a frozen backbone as columns of the data set, so that only the head is trained."""
 
 import numpy as np
+import pyarrow as pa
 from datasets import Dataset, IterableDataset, Sequence, Value
 from transformers import PreTrainedModel
 
@@ -32,5 +33,7 @@ def add_features(
     features = features_of(rows, model, pad_token_id, cache_dir, progress)
     feature = Sequence(Value("float32"), length=features.shape[1])
     for name, side in zip(FEATURE_COLUMNS, np.split(features, 2), strict=True):
-        dataset = dataset.add_column(name, list(side), feature=feature)
-    return dataset
+        column = pa.FixedSizeListArray.from_arrays(pa.array(side.ravel(), pa.float32()), features.shape[1])
+        dataset = dataset.add_column(name, column, feature=feature)
+    # as arrays: lists of hundreds of numbers would take longer to make than a step of the head
+    return dataset.with_format("numpy", columns=list(FEATURE_COLUMNS), output_all_columns=True)

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import pyarrow.compute as pc
 from datasets import Dataset, IterableDataset
 
 from distreward.data.encoding import closing_length, common_prefix_length, fit_to_length
@@ -54,7 +55,7 @@ def limit_length(
             return not drops.add(not fits)
 
         return dataset.map(shorten).filter(count, input_columns=["cut", "fits"]).remove_columns(["cut", "fits"])
-    if dataset.num_rows == 0:
+    if dataset.num_rows == 0 or _longest(dataset) <= max_length:
         return dataset
     shortened = dataset.map(shorten, num_proc=num_proc, desc=f"Fitting the {name} pairs into {max_length} tokens")
     fits, n_cut = shortened["fits"][:], sum(shortened["cut"])
@@ -66,6 +67,12 @@ def limit_length(
     if n_cut:
         logger.warning(cut_message, n_cut, len(fits))
     return drop_rows(shortened.remove_columns(["cut", "fits"]), fits, too_long)
+
+
+def _longest(dataset: Dataset) -> int:
+    """Tokens of the longest response with its prompt."""
+    columns = (dataset.with_format("arrow")[side][:] for side in ("chosen_ids", "rejected_ids"))
+    return max(pc.max(pc.list_value_length(column)).as_py() for column in columns)
 
 
 def with_lengths(

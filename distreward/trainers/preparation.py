@@ -7,7 +7,7 @@ from typing import Any
 from datasets import Dataset, Features, IterableDataset, Sequence, Value
 from trl.data_utils import is_conversational
 
-from distreward.data.encoding import encode_response, require_chat_template
+from distreward.data.encoding import TOKEN_COLUMNS, encode_response, require_chat_template
 from distreward.data.labels import LABEL_COLUMNS, label_columns
 from distreward.data.loading import drop_rows
 from distreward.data.scratch import scratch_file
@@ -18,6 +18,9 @@ from distreward.trainers.lengths import SAMPLED_BY_LENGTH, limit_length, with_le
 from distreward.trainers.streams import StreamReport
 
 SCHEMA_COLUMNS = {"prompt", "response_a", "response_b", "preferences"}
+
+LABELLED = LABEL_COLUMNS[0]
+"""A column that only encoded pairs have: those need no further look at their labels."""
 
 
 def prepare_pairs(
@@ -44,7 +47,7 @@ def prepare_pairs(
     """
     require_rows(dataset, name)
     columns, num_proc = dataset.column_names or list(next(iter(dataset))), args.dataset_num_proc
-    if is_schema(columns) and "chosen_ids" not in columns:
+    if is_schema(columns) and LABELLED not in columns:
         require_chat_template(tokenizer)
         aggregated = args.label_aggregation == "majority"
         dataset = encode_schema(dataset, tokenizer, label_kind, aggregated, name, num_proc, report)
@@ -95,20 +98,15 @@ def encode_schema(
 ) -> Dataset | IterableDataset:
     """Schema rows to `chosen_ids` (A), `rejected_ids` (B), `prompt_length` and label columns.
 
+    Rows that `with_tokens` has been over are not tokenised again.
+
     Rows an objective cannot learn from (no vote, only ties for a loss that ignores ties, no scores) are dropped and
     counted (for a stream by `report`, as it is read); if none is left of a stored data set it is refused.
     """
 
     def encode(batch: dict[str, list]) -> dict[str, list]:
-        rows = {"chosen_ids": [], "rejected_ids": [], "prompt_length": []}
-        for prompt, response_a, response_b in zip(
-            batch["prompt"], batch["response_a"], batch["response_b"], strict=True
-        ):
-            ids_a, length = encode_response(tokenizer, prompt, response_a)
-            ids_b, _ = encode_response(tokenizer, prompt, response_b)
-            rows["chosen_ids"].append(ids_a)
-            rows["rejected_ids"].append(ids_b)
-            rows["prompt_length"].append(length)
+        done = all(column in batch for column in TOKEN_COLUMNS)
+        rows = {column: batch[column] for column in TOKEN_COLUMNS} if done else tokenise(batch, tokenizer)
         empty = [[] for _ in batch["prompt"]]
         scores = (batch.get("scores_a", empty), batch.get("scores_b", empty))
         known = batch.get("strength_known")
@@ -142,6 +140,32 @@ def encode_schema(
     return kept
 
 
+def tokenise(batch: dict[str, list], tokenizer: Any) -> dict[str, list]:
+    """`TOKEN_COLUMNS` of a batch of schema rows: token ids of both responses under their prompt, and the prompt's length."""
+    rows = {column: [] for column in TOKEN_COLUMNS}
+    for prompt, response_a, response_b in zip(batch["prompt"], batch["response_a"], batch["response_b"], strict=True):
+        ids_a, length = encode_response(tokenizer, prompt, response_a)
+        ids_b, _ = encode_response(tokenizer, prompt, response_b)
+        for column, value in zip(TOKEN_COLUMNS, (ids_a, ids_b, length), strict=True):
+            rows[column].append(value)
+    return rows
+
+
+def with_tokens(dataset: Dataset, tokenizer: Any) -> Dataset:
+    """Schema rows with `TOKEN_COLUMNS` beside their own: for data that several trainers and scorers will read.
+
+    The tokenizer must be the trainers', chat template included.
+    """
+    require_chat_template(tokenizer)
+    return dataset.map(
+        lambda batch: tokenise(batch, tokenizer),
+        batched=True,
+        features=Features({**dataset.features, **_token_features()}),
+        cache_file_name=scratch_file(),
+        desc="Encoding the pairs",
+    )
+
+
 def _no_label(name: str) -> str:
     return f"no label in the {name} set that this objective can learn from"
 
@@ -163,9 +187,7 @@ def checked_margins(encoded: Dataset | IterableDataset, name: str) -> Dataset | 
 def _encoded_features(with_margin: bool) -> Features:
     number = Value("float32")
     features = {
-        "chosen_ids": Sequence(Value("int32")),
-        "rejected_ids": Sequence(Value("int32")),
-        "prompt_length": Value("int32"),
+        **_token_features(),
         "level_counts": Sequence(number, length=N_LEVELS),
         "strength_known": number,
         "score_mean": Sequence(number, length=2),
@@ -174,6 +196,11 @@ def _encoded_features(with_margin: bool) -> Features:
         "pair_weight": number,
     }
     return Features({**features, "margin": number} if with_margin else features)
+
+
+def _token_features() -> dict[str, Any]:
+    ids = Sequence(Value("int32"))
+    return dict(zip(TOKEN_COLUMNS, (ids, ids, Value("int32")), strict=True))
 
 
 def require_tokens(dataset: Dataset | IterableDataset, name: str) -> Dataset | IterableDataset:

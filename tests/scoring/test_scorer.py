@@ -10,6 +10,7 @@ from distreward.data.encoding import encode_response
 from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel
 from distreward.scoring import RewardScorer
+from distreward.trainers.preparation import with_tokens
 
 HEADS = ("scalar", "mean_variance", "likert")
 RESPONSES = ["Red.", "I cannot say.", "", "Blue, and why not green? " * 4, "Red.", "A joke about colours, then. " * 2]
@@ -98,6 +99,14 @@ def test_pairs_are_split_right(make_scorer, head, pairs):
     assert predictions.reward_head == scorer.reward_head
     predictions.reward_head["lambda"] = 9.0  # one's own copy
     assert "lambda" not in scorer.reward_head
+
+
+def test_tokens_that_pairs_carry_are_taken(make_scorer, pairs, monkeypatch):
+    scorer = make_scorer()
+    expected = scorer.score_pairs(pairs).to_columns()
+    tokens = with_tokens(pairs, scorer.tokenizer)
+    monkeypatch.setattr("distreward.scoring.scorer.encode_response", None)  # a call would fail
+    assert_allclose(scorer.score_pairs(tokens).to_columns(), expected, rtol=1e-6)
 
 
 def test_long_responses_are_cut_and_counted(make_scorer, caplog):

@@ -5,12 +5,12 @@ import pytest
 import torch
 from datasets import Dataset, IterableDataset
 
-from distreward.data.encoding import PLAIN_TEMPLATE, encode_response
+from distreward.data.encoding import PLAIN_TEMPLATE, TOKEN_COLUMNS, encode_response
 from distreward.data.labels import LABEL_COLUMNS
 from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
-from distreward.trainers.preparation import encode_schema, is_schema, require_rows, require_tokens
+from distreward.trainers.preparation import encode_schema, is_schema, require_rows, require_tokens, with_tokens
 from distreward.trainers.streams import StreamReport
 from tests.conftest import make_tokenizer
 
@@ -247,3 +247,11 @@ def test_streams_that_do_not_name_their_columns(make_trainer, pairs):
         trainer = make_trainer(objective, train=stream, max_steps=2)
         trainer.train()
         assert trainer.state.global_step == 2
+
+
+def test_tokens_that_are_there_are_not_made_again(pairs, tokenizer, monkeypatch):
+    tokens = with_tokens(pairs, tokenizer)
+    assert set(tokens.column_names) == {*pairs.column_names, *TOKEN_COLUMNS}
+    expected = encode(pairs, tokenizer)
+    monkeypatch.setattr("distreward.trainers.preparation.encode_response", None)  # a call would fail
+    assert encode(tokens, tokenizer).to_list() == expected.to_list()
