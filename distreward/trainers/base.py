@@ -4,6 +4,7 @@ What differs from TRL's trainer, and nothing else does:
 - data in our schema is accepted beside TRL's formats; a pair is encoded once whatever its number of annotators;
 - the loss is the objective's (`pair_loss`), weighted by the number of labels, exact over gradient accumulation and
   processes, in float32 whatever the model's precision;
+- pairs that several processes are given twice, to fill up the last batch, count once (`trainers.fillers`);
 - rows that leave are counted in the log, those of a stream as it is read; data of which nothing is left is refused;
 - logged metrics are exact over pairs and read from the device only when logged; `compute_metrics` and `predict` get both
   sides of a last batch that is not full;
@@ -34,6 +35,7 @@ from distreward.modeling.adapters import full_precision_head, is_quantized, sett
 from distreward.modeling.reward_model import stock_form
 from distreward.trainers.config import own_config
 from distreward.trainers.development import DevelopmentRecords
+from distreward.trainers.fillers import take_fillers_out
 from distreward.trainers.frozen import add_features
 from distreward.trainers.gathering import PairGather
 from distreward.trainers.layout import RowLayout, is_stream, labels_in, pair_collators, tokens_in
@@ -196,7 +198,7 @@ class DistributionalRewardTrainer(RewardTrainer):
         else:  # the divisor is the whole step's, and data-parallel processes average their gradients
             loss = (per_pair * weight).sum() / num_items_in_batch * self.accelerator.num_processes
 
-        self._running[mode].update(a.mean.detach(), b.mean.detach(), batch["level_counts"], n_tokens)
+        self._running[mode].update(a.mean.detach(), b.mean.detach(), batch["level_counts"], n_tokens, weight)
         if mode == "eval":
             self._pair_gather.begin_batch(len(a.mean))
             known = batch.get("strength_known")
@@ -204,7 +206,13 @@ class DistributionalRewardTrainer(RewardTrainer):
         return (loss, SequenceClassifierOutput(logits=outputs.logits)) if return_outputs else loss
 
     def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> Tensor | None:
-        """Labels of all micro-batches of an optimiser step, over all processes; None where the collator gives none."""
+        """Labels of all micro-batches of an optimiser step, over all processes; None where the collator gives none.
+
+        The Trainer asks this once per step, of training and of evaluation, so here pairs that only fill up the last batch
+        lose their weight.
+        """
+        if batch_samples:
+            take_fillers_out(batch_samples[-1], self.accelerator)
         weights = [labels_in(sample) for sample in batch_samples]
         if not weights or None in weights:
             return None

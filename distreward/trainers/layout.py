@@ -20,6 +20,7 @@ from distreward.modeling.packing import disagreement, packed_form, why_not_packe
 from distreward.modeling.prefix_attention import without_prefix_attention
 from distreward.modeling.reward_model import RewardModelMixin
 from distreward.trainers.config import DistributionalRewardConfig
+from distreward.trainers.fillers import pairs_in
 
 logger = logging.getLogger("distreward")
 
@@ -183,14 +184,14 @@ def labels_in(sample: dict[str, Any]) -> Tensor | None:
     """Labels of a micro-batch; one per pair where the data set has no label columns; None for a collator of another kind."""
     if "pair_weight" in sample:
         return sample["pair_weight"].sum()
-    if TOKENS_PER_PAIR in sample:
-        return torch.tensor(float(len(sample[TOKENS_PER_PAIR])))
-    rows = sample.get("input_ids", sample.get("pooled_features"))
-    return None if rows is None else torch.tensor(len(rows) / 2)
+    n_pairs = pairs_in(sample)
+    return None if n_pairs is None else torch.tensor(float(n_pairs))
 
 
 def tokens_in(inputs: dict[str, Any]) -> Tensor:
-    """Takes the token count out of a batch; 0 for features, which have no tokens."""
+    """Takes the tokens of every pair, [B], out of a batch; a single 0 for features, which have no tokens."""
     if TOKENS_PER_PAIR in inputs:
-        return inputs.pop(TOKENS_PER_PAIR).sum()
-    return inputs["attention_mask"].sum() if "attention_mask" in inputs else torch.zeros(())
+        return inputs.pop(TOKENS_PER_PAIR)
+    if "attention_mask" not in inputs:
+        return torch.zeros(1)
+    return inputs["attention_mask"].sum(1).view(2, -1).sum(0)

@@ -19,19 +19,23 @@ class RunningPairMetrics:
         self._extremes: Tensor | None = None
 
     @torch.no_grad()
-    def update(self, reward_a: Tensor, reward_b: Tensor, level_counts: Tensor, n_tokens: Tensor) -> None:
-        """Add B pairs: rewards [B], annotators per level [B, 5], number of real tokens."""
+    def update(
+        self, reward_a: Tensor, reward_b: Tensor, level_counts: Tensor, n_tokens: Tensor, weight: Tensor
+    ) -> None:
+        """Add B pairs: rewards [B], annotators per level [B, 5], tokens [B] or [1], weights [B]; weight 0 leaves a pair out."""
+        real = weight > 0
         gap = reward_a - reward_b
         sign = torch.tensor(LEVELS, device=gap.device).sign()
-        votes = level_counts.to(gap.device)
+        votes = level_counts.to(gap.device) * real.unsqueeze(-1)
         decisive = votes * sign.abs()
         right = (sign * gap.sign().unsqueeze(-1) > 0).float()  # [B, 5]: the gap points where this level's votes do
         agrees = torch.where((gap == 0).unsqueeze(-1), 0.5, right)
-        rewards = torch.cat([reward_a, reward_b])
-        n = torch.tensor(len(gap), device=gap.device)
+        rewards = ((reward_a + reward_b) * real).sum()
         n_right, n_votes = (decisive * agrees).sum(), decisive.sum()
-        sums = torch.stack([n, rewards.sum(), gap.sum(), n_right, n_votes, n_tokens.to(gap.device)]).double()
-        extremes = torch.stack([-rewards.min(), rewards.max()]).double()
+        n_tokens = (n_tokens.to(gap.device) * real).sum()
+        sums = torch.stack([real.sum(), rewards, (gap * real).sum(), n_right, n_votes, n_tokens]).double()
+        lowest, highest = torch.minimum(reward_a, reward_b), torch.maximum(reward_a, reward_b)
+        extremes = torch.stack([side.masked_fill(~real, -torch.inf).max() for side in (-lowest, highest)]).double()
         self._sums = sums if self._sums is None else self._sums + sums
         self._extremes = extremes if self._extremes is None else torch.maximum(self._extremes, extremes)
 
