@@ -42,6 +42,7 @@ def test_readme_names_real_things():
     from distreward.cli.divisive import DivisiveArguments
     from distreward.cli.judge_audit import JudgeAuditArguments
     from distreward.cli.judge_options import JudgeRunArguments
+    from distreward.cli.launching import LAUNCH_OPTIONS
     from distreward.cli.train import ESSENTIAL, TrainArguments
     from distreward.trainers import OBJECTIVES
 
@@ -53,6 +54,7 @@ def test_readme_names_real_things():
         *TrainArguments.__dataclass_fields__,
         *ConvertArguments.__dataclass_fields__,
         *DATA_OPTIONS,
+        *LAUNCH_OPTIONS,
         "splits_file",
         "split",
         "input_file",

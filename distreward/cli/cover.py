@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from distreward.cli.evaluate import ModelArguments
+from distreward.cli.launching import LAUNCH_OPTIONS, LaunchOptions
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results
 from distreward.cli.score import read_rows, score_file
@@ -64,7 +65,7 @@ class CoverArguments(ModelArguments):
 def main(argv: Sequence[str]) -> int:
     """Run the command; returns the exit status."""
     started = time.time()
-    (arguments,) = CommandParser("cover", (CoverArguments,), DESCRIPTION).parse(argv)
+    arguments, _ = CommandParser("cover", (CoverArguments, LaunchOptions), DESCRIPTION, LAUNCH_OPTIONS).parse(argv)
     for name in ("input_file", "output_dir"):
         if getattr(arguments, name) is None:
             raise InputError(f"--{name} is missing; see distreward cover --help")

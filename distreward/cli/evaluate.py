@@ -11,6 +11,7 @@ from accelerate import PartialState
 from datasets import Dataset
 
 from distreward.cli.data_options import DATA_OPTIONS, DATASET_HELP, DataOptions
+from distreward.cli.launching import LAUNCH_OPTIONS, LaunchOptions
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results
 from distreward.cli.tables import print_metrics
@@ -97,9 +98,9 @@ class EvaluateArguments(ModelArguments):
 def main(argv: Sequence[str]) -> int:
     """Run the command; returns the exit status."""
     started = time.time()
-    arguments, options = CommandParser("evaluate", (EvaluateArguments, DataOptions), DESCRIPTION, DATA_OPTIONS).parse(
-        argv
-    )
+    dataclasses = (EvaluateArguments, DataOptions, LaunchOptions)
+    parser = CommandParser("evaluate", dataclasses, DESCRIPTION, (*DATA_OPTIONS, *LAUNCH_OPTIONS))
+    arguments, options, _ = parser.parse(argv)
     for name in ("dataset_name", "output_dir"):
         if getattr(arguments, name) is None:
             raise InputError(f"--{name} is missing; see distreward evaluate --help")

@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 import sys
+import time
 import warnings
 
 COMMANDS = {
@@ -25,6 +26,9 @@ COMMANDS = {
     "export": "write one output of a reward model as a stock 1-label checkpoint, for TRL and servers",
 }
 """Command name -> what it does. Each is a module of this package with a `main(argv)` that returns an exit status."""
+
+SEVERAL_PROCESSES = ("train", "evaluate", "score", "cover")
+"""Commands that take `--accelerate_config` and its companions (`cli.launching`)."""
 
 USAGE = """usage: distreward <command> [options]
 
@@ -63,8 +67,14 @@ def main(argv: list[str] | None = None) -> int:
     warnings.filterwarnings("ignore", message="`gradient_checkpointing` is deprecated")  # TRL's own use of it
     warnings.filterwarnings("ignore", message="'pin_memory' argument is set as true but no accelerator")
     try:
+        if name in SEVERAL_PROCESSES:
+            status = importlib.import_module("distreward.cli.launching").launched(name, rest)
+            if status is not None:
+                return status
         return importlib.import_module(f"distreward.cli.{name}").main(rest)
     except InputError as error:
+        if os.environ.get("LOCAL_RANK", "0") != "0":
+            time.sleep(3)  # most mistakes are found by all: the launcher ends the others when the first has said it
         print(f"distreward {name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -75,24 +75,16 @@ class CommandParser(TrlParser):
 
     def _with_config(self, argv: list[str]) -> list[str]:
         """Take `--config FILE` out of `argv` and make its values the defaults."""
-        at = [index for index, word in enumerate(argv) if word == "--config" or word.startswith("--config=")]
-        if not at:
+        path, argv = config_file(argv)
+        if path is None:
             return argv
-        if len(at) > 1:
-            raise InputError("--config is given twice; put all options into one file")
-        index = at[0]
-        word = argv[index]
-        inline = word.startswith("--config=")
-        if not inline and index + 1 == len(argv):
-            raise InputError("--config needs a file name")
-        path = Path(word.split("=", 1)[1] if inline else argv[index + 1])
         config = read_config(path)
         known = {action.dest for action in self._actions if action.dest not in ("help", "config", "help_all")}
         for key in config:
             if key not in known:
                 raise InputError(f"{path}: unknown key {key!r}{nearest(key, known)}")
         self.set_defaults_with_config(**config)
-        return argv[:index] + argv[index + (1 if inline else 2) :]
+        return argv
 
     def _print_essential_help(self) -> None:
         for action in self._actions:
@@ -116,6 +108,26 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
     def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
         return "VALUE"
+
+
+def config_file(argv: list[str]) -> tuple[Path | None, list[str]]:
+    """The file behind `--config` and the other words.
+
+    >>> config_file(["--config", "run.yaml", "--seed", "1"])
+    (PosixPath('run.yaml'), ['--seed', '1'])
+    """
+    at = [index for index, word in enumerate(argv) if word == "--config" or word.startswith("--config=")]
+    if not at:
+        return None, argv
+    if len(at) > 1:
+        raise InputError("--config is given twice; put all options into one file")
+    index = at[0]
+    word = argv[index]
+    inline = word.startswith("--config=")
+    if not inline and index + 1 == len(argv):
+        raise InputError("--config needs a file name")
+    path = Path(word.split("=", 1)[1] if inline else argv[index + 1])
+    return path, argv[:index] + argv[index + (1 if inline else 2) :]
 
 
 def read_config(path: Path) -> dict[str, Any]:

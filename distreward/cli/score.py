@@ -11,6 +11,7 @@ from accelerate.utils import broadcast_object_list
 from tqdm.auto import tqdm
 
 from distreward.cli.evaluate import ModelArguments
+from distreward.cli.launching import LAUNCH_OPTIONS, LaunchOptions
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results
 from distreward.data.loading import read_jsonl
@@ -36,7 +37,7 @@ DESCRIPTION = """Add rewards to a JSONL file. Each line holds a `prompt` (text o
 
 writes scored/scores.jsonl: the input's lines, in order, with those fields added. std, rating_probs, level_probs and
 diverging_probability are there where the model's reward head gives them. A run that was stopped goes on where it was when
-the same command is given again. Several processes share the work: accelerate launch -m distreward score ...
+the same command is given again. Several processes share the work: --accelerate_config ddp --num_processes 4
 """
 
 
@@ -54,7 +55,7 @@ class ScoreArguments(ModelArguments):
 def main(argv: Sequence[str]) -> int:
     """Run the command; returns the exit status."""
     started = time.time()
-    (arguments,) = CommandParser("score", (ScoreArguments,), DESCRIPTION).parse(argv)
+    arguments, _ = CommandParser("score", (ScoreArguments, LaunchOptions), DESCRIPTION, LAUNCH_OPTIONS).parse(argv)
     for name in ("input_file", "output_dir"):
         if getattr(arguments, name) is None:
             raise InputError(f"--{name} is missing; see distreward score --help")

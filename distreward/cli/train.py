@@ -12,6 +12,7 @@ from datasets import Dataset
 from trl import ModelConfig, get_peft_config, get_quantization_config
 
 from distreward.cli.data_options import DATA_OPTIONS, DATASET_HELP, DataOptions
+from distreward.cli.launching import LAUNCH_OPTIONS, LaunchOptions
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results, write_text
 from distreward.data.loading import fingerprint, load_preferences
@@ -29,7 +30,7 @@ DESCRIPTION = """Train a reward model on annotators' labels and save it as a sto
       --splits_file out/splits.json --split test --output_dir out/evaluation
 
 Every option of TRL's RewardConfig and ModelConfig works too (--use_peft, --load_in_8bit ...): see --help_all.
-On several GPUs: accelerate launch -m distreward train ...
+On several GPUs: --accelerate_config ddp (or fsdp2, zero2, zero3 ...), or accelerate launch -m distreward train ...
 """
 
 ESSENTIAL = (
@@ -77,9 +78,9 @@ class TrainArguments:
 def main(argv: Sequence[str]) -> int:
     """Run the command; returns the exit status."""
     started = time.time()
-    dataclasses = (TrainArguments, DistributionalRewardConfig, ModelConfig, DataOptions)
-    parser = CommandParser("train", dataclasses, DESCRIPTION, (*ESSENTIAL, *DATA_OPTIONS))
-    arguments, config, model_arguments, options = parser.parse(argv)
+    dataclasses = (TrainArguments, DistributionalRewardConfig, ModelConfig, DataOptions, LaunchOptions)
+    parser = CommandParser("train", dataclasses, DESCRIPTION, (*ESSENTIAL, *DATA_OPTIONS, *LAUNCH_OPTIONS))
+    arguments, config, model_arguments, options, _ = parser.parse(argv)
     check_arguments(arguments, model_arguments)
     splits = load_splits(arguments, options)
     output_dir = prepare_output_dir(config.output_dir)
