@@ -13,6 +13,9 @@ from distreward.data.encoding import TRUNCATIONS, resolve_chat_template
 from distreward.errors import InputError
 from distreward.losses import CDFS
 
+FROZEN_LEARNING_RATE = 2e-3
+"""Peak learning rate of a head over a frozen backbone: what the experiments on people's labels use."""
+
 PACKINGS = ("auto", "prefix_sharing", "length_buckets", "off")
 
 
@@ -29,6 +32,13 @@ class DistributionalRewardConfig(RewardConfig):
     'all'
     """
 
+    learning_rate: float | None = field(
+        default=None,
+        metadata={
+            "help": "Peak learning rate. Default: TRL's, 1e-4; with freeze_backbone 2e-3, since a head alone hardly moves at "
+            "the rates that a backbone stands."
+        },
+    )
     label_aggregation: str = field(
         default="all",
         metadata={
@@ -129,6 +139,8 @@ class DistributionalRewardConfig(RewardConfig):
             self.bf16 = False  # TRL's default, True, is refused without an accelerator
         if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.accelerator.is_available():
             self.use_cpu = True  # else accelerate joins no CPU processes: each trains alone, into the same folder
+        if self.learning_rate is None:
+            self.learning_rate = FROZEN_LEARNING_RATE if self.freeze_backbone else RewardConfig.learning_rate
         super().__post_init__()
         choices = {
             "label_aggregation": ("all", "majority"), "cdf": CDFS, "truncation": TRUNCATIONS, "packing": PACKINGS

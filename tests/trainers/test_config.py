@@ -139,3 +139,11 @@ def test_several_processes_without_an_accelerator_are_joined(world_size, acceler
     monkeypatch.setattr("torch.accelerator.is_available", lambda: accelerator)
     monkeypatch.setattr("trl.RewardConfig.__post_init__", lambda self: None)  # which would wait for the other process
     assert DistributionalRewardConfig("out").use_cpu is wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [({}, 1e-4), ({"freeze_backbone": True}, 2e-3), ({"freeze_backbone": True, "learning_rate": 5e-5}, 5e-5)],
+)
+def test_a_head_alone_learns_at_a_rate_of_its_own(given, wanted):
+    assert config(**given).learning_rate == wanted
