@@ -62,13 +62,18 @@ def hub(online, monkeypatch):
 
     Large files go by Git LFS: Xet is a protocol of its own, for which there is no stand-in.
     """
+    from huggingface_hub import close_session
+
     from tests.hub.hub_server import WRITER, HubServer
 
+    close_session()  # a connection that is kept open may lead to an earlier server on the same port
     with HubServer() as server:
         pages = server.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.endpoint)
+        monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", server.endpoint)
         monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", pages)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", True)  # TRL's, from a thread
         monkeypatch.setenv("HF_TOKEN", WRITER)
         for module in ("huggingface_hub.utils._http", "distreward.hub.pushing"):
             monkeypatch.setattr(f"{module}.time", SimpleNamespace(**{**vars(time), "sleep": server.pauses.append}))

@@ -9,7 +9,7 @@ from pathlib import Path
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results
 from distreward.errors import InputError
-from distreward.hub.files import Selection, refuse_secrets, select_files
+from distreward.hub.files import Selection, local_base, refuse_secrets, select_files
 from distreward.hub.pushing import Pushed, open_repository
 from distreward.hub.spaces import metric_space
 
@@ -88,8 +88,8 @@ def main(argv: Sequence[str]) -> int:
         selection = None
         files = dict(metric_space(arguments.metric, arguments.repo_id))
         rows = [(name, len(content), "Space") for name, content in sorted(files.items())]
-    if selection is not None and "README.md" not in files:
-        logger.warning("%s has no README.md: the repository will have no model card", arguments.model_dir)
+    if selection is not None:
+        warn_about(selection)
 
     show(arguments, rows, selection)
     pushed = None if arguments.dry_run else send(arguments, files)
@@ -107,6 +107,18 @@ def main(argv: Sequence[str]) -> int:
         }
         print(f"results: {write_results(output_dir, 'push', arguments, {}, started, values)}")
     return 0
+
+
+def warn_about(selection: Selection) -> None:
+    """Say what will be of little use to others."""
+    if "README.md" not in selection.paths:
+        logger.warning("%s has no README.md: the repository will have no model card", selection.folder)
+    if base := local_base(selection.folder):
+        logger.warning(
+            "the base model of this adapter is the local folder %s, which nobody else has: push what `distreward merge` writes, "
+            "or name the base model's Hub id in adapter_config.json",
+            base,
+        )
 
 
 def send(arguments: PushArguments, files: dict[str, Path | bytes]) -> Pushed:

@@ -37,7 +37,8 @@ ESSENTIAL = (
     "model_name_or_path", "output_dir", "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size",
     "gradient_accumulation_steps", "gradient_checkpointing", "bf16", "max_length", "truncation", "chat_template_path",
     "freeze_backbone", "label_aggregation", "eta", "cdf", "calibrate", "eval_every_epochs", "metric_for_best_model", "resume_from_checkpoint", "seed",
-    "use_peft", "lora_r", "load_in_8bit", "load_in_4bit", "dtype", "report_to",
+    "use_peft", "lora_r", "load_in_8bit", "load_in_4bit", "dtype", "report_to", "push_to_hub", "hub_model_id",
+    "hub_private_repo", "hub_strategy",
 )  # fmt: skip
 
 
@@ -96,7 +97,7 @@ def main(argv: Sequence[str]) -> int:
         logger.warning("stopped; to go on, run the same command with --resume_from_checkpoint true")
         return 128 + stop.interrupted
 
-    trainer.save_model()
+    trainer.save_model(_internal_call=True)  # not to the Hub yet: card and results.json are still to come
     development = trainer.evaluate() if trainer.eval_dataset is not None else {}
     if trainer.is_world_process_zero():
         data = {name: describe(arguments.dataset_name, split) for name, split in splits.items()}
@@ -119,9 +120,11 @@ def main(argv: Sequence[str]) -> int:
         }
         path = write_results(output_dir, "train", config_facts, data, started, values)
         print(f"model saved to {output_dir}, facts of the run in {path}")
-    if config.push_to_hub:
-        trainer.push_to_hub(dataset_name=arguments.dataset_name)
-    trainer.end()
+    try:
+        if config.push_to_hub:
+            trainer.push_to_hub(dataset_name=arguments.dataset_name)
+    finally:
+        trainer.end()
     return 0
 
 

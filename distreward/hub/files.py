@@ -29,6 +29,7 @@ SENT = {
     "tokenizer": TOKENIZER,
     "card": ("README.md", "LICENSE*", "NOTICE*"),
     "figures": ("*.png", "*.svg", "figures/*.png", "figures/*.svg"),
+    "facts": ("training_facts.json",),
 }
 """Kind of file -> patterns of paths within the folder; `*` does not cross a `/`."""
 
@@ -119,13 +120,21 @@ def select_files(folder: str | Path, include: Sequence[str] = ()) -> Selection:
     """
     folder = Path(folder)
     check_checkpoint(folder)
-    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    for pattern in include:
-        if not any(fnmatchcase(name, pattern) for name in files):
-            raise InputError(f"--include {pattern}: fits no file of {folder}; wanted paths within it, `*` allowed.")
-    kinds = {name: _kind(name, folder, include) for name in files}
-    sent = tuple(Sent(name, files[name].stat().st_size, kind) for name, kind in kinds.items() if kind is not None)
-    return Selection(folder, sent, _kept(files, {name for name, kind in kinds.items() if kind is not None}))
+    return _selection(folder, include)
+
+
+def beside_the_model(folder: str | Path) -> dict[str, Path]:
+    """Card, figures and results of a folder, whether or not a model lies in it yet: path in the repository -> file."""
+    selection = _selection(Path(folder))
+    return {
+        file.path: selection.folder / file.path for file in selection.sent if file.kind not in ("model", "tokenizer")
+    }
+
+
+def local_base(folder: str | Path) -> str | None:
+    """The name of the local folder over which an adapter was trained, which nobody else has; None for a Hub id."""
+    base = str(_json(Path(folder, "adapter_config.json")).get("base_model_name_or_path") or "")
+    return Path(base).name if base.startswith((".", "/", "~")) or Path(base).is_dir() else None
 
 
 def check_checkpoint(folder: Path) -> None:
@@ -181,6 +190,16 @@ def outdated(existing: Iterable[str], new: Iterable[str]) -> list[str]:
     """
     parts = (*WEIGHTS, *CONFIGS)
     return sorted(name for name in set(existing) - set(new) if any(fnmatchcase(name, part) for part in parts))
+
+
+def _selection(folder: Path, include: Sequence[str] = ()) -> Selection:
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    for pattern in include:
+        if not any(fnmatchcase(name, pattern) for name in files):
+            raise InputError(f"--include {pattern}: fits no file of {folder}; wanted paths within it, `*` allowed.")
+    kinds = {name: _kind(name, folder, include) for name in files}
+    sent = tuple(Sent(name, files[name].stat().st_size, kind) for name, kind in kinds.items() if kind is not None)
+    return Selection(folder, sent, _kept(files, {file.path for file in sent}))
 
 
 def _kind(name: str, folder: Path, include: Sequence[str]) -> str | None:

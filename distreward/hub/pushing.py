@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
+from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import parse_ratelimit_headers
 
@@ -49,12 +49,17 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push came to: the repository, its address, the commit, and the files of an older model it took out."""
+    """What a push came to: the repository, its address, huggingface_hub's word on the commit, and what it took out."""
 
     repo_id: str
     url: str
-    commit: str
+    info: CommitInfo
     removed: tuple[str, ...] = ()
+
+    @property
+    def commit(self) -> str:
+        """The commit's name; where nothing had changed, that of the newest one."""
+        return self.info.oid
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ class Repository:
                 revision=self.revision,
             )
 
-        return Pushed(self.repo_id, self.url, tried(once, self.repo_id).oid, removed)
+        return Pushed(self.repo_id, self.url, tried(once, self.repo_id), removed)
 
     def _names(self) -> list[str]:
         return [file.rfilename for file in self._info().siblings or ()]

@@ -1,6 +1,7 @@
 """What a reward model returns."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import FloatTensor
 from transformers.utils import ModelOutput
@@ -25,3 +26,15 @@ class RewardOutput(ModelOutput):
     level_logits: FloatTensor | None = None
     hidden_states: tuple[FloatTensor, ...] | None = None
     attentions: tuple[FloatTensor, ...] | None = None
+
+
+def both_sides(outputs: Any) -> tuple[RewardOutput, RewardOutput]:
+    """Split the outputs of [A of every pair; B of every pair] in two; a stock 1-label model reads as a scalar head."""
+    if not isinstance(outputs, RewardOutput):
+        logits = outputs.logits.float()
+        outputs = RewardOutput(logits=logits, mean=logits[:, 0])
+    a, b = RewardOutput(), RewardOutput()
+    for name in ("mean", "std", "level_logits"):
+        if outputs.get(name) is not None:
+            a[name], b[name] = outputs[name].chunk(2)
+    return a, b

@@ -12,6 +12,7 @@ What differs from TRL's trainer, and nothing else does:
 - the prompt of a pair is encoded once for both responses where that is sound (`trainers.layout`);
 - an adapter always trains and saves the reward head, in float32, as the only copy of it (`modeling.adapters`);
 - the pad token is never the EOS token;
+- to the Hub goes what `distreward push` sends, and a failing push never costs the model (`trainers.publishing`);
 - sampling by length needs no `length` column.
 """
 
@@ -32,6 +33,7 @@ from distreward.losses import bradley_terry_loss
 from distreward.modeling import RewardOutput
 from distreward.modeling.adapter_files import save_reward_config
 from distreward.modeling.adapters import full_precision_head, is_quantized, settle_head
+from distreward.modeling.output import both_sides
 from distreward.modeling.reward_model import stock_form
 from distreward.trainers.config import own_config
 from distreward.trainers.development import DevelopmentRecords
@@ -48,7 +50,8 @@ from distreward.trainers.opening import (
     settle_special_tokens,
 )
 from distreward.trainers.preparation import prepare_pairs
-from distreward.trainers.resuming import saved_reward_head
+from distreward.trainers.publishing import PushesToHub
+from distreward.trainers.resuming import RestoresTuned
 from distreward.trainers.running import RunningPairMetrics
 from distreward.trainers.streams import StreamReport
 from distreward.trainers.votes import one_vote_for_a, share_preferring_a
@@ -56,7 +59,7 @@ from distreward.trainers.votes import one_vote_for_a, share_preferring_a
 logger = logging.getLogger("distreward")
 
 
-class DistributionalRewardTrainer(RewardTrainer):
+class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
     """Base of the objectives; subclasses set three class attributes and override `pair_loss`.
 
     Takes exactly the arguments of `trl.RewardTrainer`. A `model` given as a string is opened with
@@ -185,7 +188,7 @@ class DistributionalRewardTrainer(RewardTrainer):
         batch = {name: inputs.pop(name) for name in (*LABEL_COLUMNS, "margin") if name in inputs}
         n_tokens = tokens_in(inputs)
         outputs = model(**self._layout.inputs_for(model, inputs), use_cache=False)
-        a, b = _both_sides(outputs)
+        a, b = both_sides(outputs)
         if "level_counts" not in batch:
             batch["level_counts"] = one_vote_for_a(a.mean)
         weight = batch.setdefault("pair_weight", torch.ones_like(a.mean))
@@ -269,31 +272,3 @@ class DistributionalRewardTrainer(RewardTrainer):
         entry = getattr(self.model.config, "reward_head", None) or {}
         entry.pop("calibration", None)  # it belongs to the weights as they were
         return super().train(*args, **kwargs)
-
-    def _load_best_model(self) -> None:
-        super()._load_best_model()
-        self._restore_tuned(self.state.best_model_checkpoint)
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
-        self._restore_tuned(resume_from_checkpoint)
-
-    def _restore_tuned(self, checkpoint: str) -> None:
-        """With a checkpoint's weights, take back the lambda and the calibration that were tuned for them."""
-        saved = saved_reward_head(checkpoint)
-        if saved is not None:
-            entry = self.model.config.reward_head
-            entry.pop("calibration", None)
-            entry.update({name: saved[name] for name in ("lambda", "calibration") if name in saved})
-
-
-def _both_sides(outputs: Any) -> tuple[RewardOutput, RewardOutput]:
-    """Split the outputs of [A of every pair; B of every pair] in two; a stock 1-label model reads as a scalar head."""
-    if not isinstance(outputs, RewardOutput):
-        logits = outputs.logits.float()
-        outputs = RewardOutput(logits=logits, mean=logits[:, 0])
-    a, b = RewardOutput(), RewardOutput()
-    for name in ("mean", "std", "level_logits"):
-        if outputs.get(name) is not None:
-            a[name], b[name] = outputs[name].chunk(2)
-    return a, b

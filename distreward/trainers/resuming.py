@@ -79,3 +79,23 @@ def saved_reward_head(checkpoint: str | Path) -> dict | None:
         if path.is_file():
             return json.loads(path.read_text(encoding="utf-8")).get("reward_head")
     return None
+
+
+class RestoresTuned:
+    """Stands before the Trainer among a trainer's bases: with a checkpoint's weights comes what was tuned for them."""
+
+    def _load_best_model(self) -> None:
+        super()._load_best_model()
+        self._restore_tuned(self.state.best_model_checkpoint)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        self._restore_tuned(resume_from_checkpoint)
+
+    def _restore_tuned(self, checkpoint: str) -> None:
+        """With a checkpoint's weights, take back the lambda and the calibration that were tuned for them."""
+        saved = saved_reward_head(checkpoint)
+        if saved is not None:
+            entry = self.model.config.reward_head
+            entry.pop("calibration", None)
+            entry.update({name: saved[name] for name in ("lambda", "calibration") if name in saved})
