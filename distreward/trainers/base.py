@@ -17,7 +17,6 @@ What differs from TRL's trainer, and nothing else does:
 """
 
 import logging
-from typing import Any
 
 import torch
 from datasets import Dataset, IterableDataset
