@@ -6,7 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from accelerate import PartialState
 from datasets import Dataset
 
@@ -20,7 +22,7 @@ from distreward.data.agreement import agreement_masks, level_counts
 from distreward.data.encoding import resolve_chat_template
 from distreward.data.splitting import prompt_key
 from distreward.errors import InputError
-from distreward.scoring import RewardScorer, evaluate_predictions
+from distreward.scoring import RewardEnsemble, RewardScorer, evaluate_predictions
 from distreward.scoring.inference import running_processes
 
 logger = logging.getLogger("distreward")
@@ -31,7 +33,8 @@ probabilities, each with a bootstrap interval over prompts.
 
   distreward evaluate --model_name_or_path out --dataset_name labels.jsonl --output_dir out/evaluation
 
-The model may be a checkpoint of ours or any 1-label reward model.
+The model may be a checkpoint of ours or any 1-label reward model. Several checkpoints of one training (seeds) are evaluated
+as an ensemble, which tells disagreement among people from the models' own uncertainty.
 """
 
 
@@ -59,27 +62,72 @@ class ModelArguments:
 
     def open(self, processes: PartialState | None = None) -> RewardScorer:
         """The scorer over this checkpoint; `processes` share its work."""
+        return RewardScorer.from_pretrained(self.model_name_or_path, **self.opening(processes))
+
+    def opening(self, processes: PartialState | None) -> dict[str, Any]:
+        """How to open it: keyword arguments of `RewardScorer.from_pretrained`."""
         template = resolve_chat_template(self.chat_template_path)
         if template is not None and not Path(template).is_file():
             raise InputError(f"--chat_template_path {template}: no such file.")
         if self.dtype not in ("auto", "float32", "bfloat16", "float16"):
             raise InputError(f"--dtype {self.dtype}: wanted auto, float32, bfloat16 or float16.")
         kwargs = {"revision": self.revision} if self.revision else {}
-        return RewardScorer.from_pretrained(
-            self.model_name_or_path,
-            max_length=self.max_length,
-            progress=True,
-            chat_template=None if template is None else Path(template).read_text(encoding="utf-8"),
-            dtype=self.dtype,
-            trust_remote_code=self.trust_remote_code,
-            processes=processes,
-            feature_cache_dir=self.feature_cache_dir,
+        return {
+            "max_length": self.max_length,
+            "progress": True,
+            "chat_template": None if template is None else Path(template).read_text(encoding="utf-8"),
+            "dtype": self.dtype,
+            "trust_remote_code": self.trust_remote_code,
+            "processes": processes,
+            "feature_cache_dir": self.feature_cache_dir,
             **kwargs,
-        )
+        }
 
 
 @dataclass
-class EvaluateArguments(ModelArguments):
+class SeveralModelsArguments(ModelArguments):
+    """One checkpoint, or several as an ensemble."""
+
+    model_name_or_path: list[str] = field(
+        metadata={
+            "help": "Reward model checkpoint: a directory or Hub id. Several (seeds of one training) are an ensemble "
+            "(docs/calibration.md).",
+            "nargs": "+",
+        }
+    )
+
+    def __post_init__(self):
+        if isinstance(self.model_name_or_path, str):  # a single name in a YAML file
+            self.model_name_or_path = [self.model_name_or_path]
+
+    @property
+    def title(self) -> str:
+        """What a table calls it."""
+        names = [Path(path).name for path in self.model_name_or_path]
+        return names[0] if len(names) == 1 else f"ensemble of {len(names)}"
+
+    def facts(self) -> dict[str, Any]:
+        """For `results.json`: one checkpoint stands there as a text."""
+        paths = self.model_name_or_path
+        return {**vars(self), "model_name_or_path": paths[0] if len(paths) == 1 else paths}
+
+    def open(self, processes: PartialState | None = None) -> RewardScorer | RewardEnsemble:
+        """The scorer over the checkpoint or the checkpoints; `processes` share its work."""
+        paths, options = self.model_name_or_path, self.opening(processes)
+        if len(paths) == 1:
+            return RewardScorer.from_pretrained(paths[0], **options)
+        return RewardEnsemble.from_pretrained(paths, **options)
+
+
+def heads_of(scorer: RewardScorer | RewardEnsemble) -> dict[str, Any]:
+    """`reward_head` of `results.json`, or `reward_heads` of an ensemble."""
+    if isinstance(scorer, RewardEnsemble):
+        return {"reward_heads": scorer.reward_heads}
+    return {"reward_head": scorer.reward_head}
+
+
+@dataclass
+class EvaluateArguments(SeveralModelsArguments):
     """What to evaluate on, and how."""
 
     dataset_name: str = field(
@@ -107,28 +155,27 @@ def main(argv: Sequence[str]) -> int:
     dataset = load_pairs(arguments, options)
     processes = running_processes()
     scorer = arguments.open(processes)
-    warn_about_overlap(arguments, dataset)
+    warn_about_overlap(arguments.model_name_or_path, dataset)
     output_dir = prepare_output_dir(arguments.output_dir)
     predictions = scorer.score_pairs(dataset)
     if processes is not None and not processes.is_main_process:
         return 0
     counts = level_counts(dataset["preferences"][:])
     groups = [prompt_key(prompt) for prompt in dataset["prompt"][:]]
-    metrics = evaluate_predictions(predictions, counts, groups, arguments.n_bootstrap, arguments.seed)
+    known = np.array(dataset["strength_known"][:])
+    metrics = evaluate_predictions(predictions, counts, groups, arguments.n_bootstrap, arguments.seed, known)
     categories = {name: int(mask.sum()) for name, mask in agreement_masks(counts).items()}
 
-    print_metrics(
-        {Path(arguments.model_name_or_path).name: metrics}, f"{dataset.num_rows} pairs, {len(set(groups))} prompts"
-    )
-    values = {"metrics": metrics, "reward_head": scorer.reward_head, "categories": categories}
+    print_metrics({arguments.title: metrics}, f"{dataset.num_rows} pairs, {len(set(groups))} prompts")
+    values = {"metrics": metrics, **heads_of(scorer), "categories": categories}
     data = describe(arguments.dataset_name, dataset)
-    path = write_results(output_dir, "evaluate", {**vars(arguments), **options.given()}, data, started, values)
+    path = write_results(output_dir, "evaluate", {**arguments.facts(), **options.given()}, data, started, values)
     print(f"all numbers: {path}")
     return 0
 
 
-def load_pairs(arguments: EvaluateArguments, options: DataOptions) -> Dataset:
-    """The pairs to evaluate; a splits file narrows them to one split of a training run."""
+def load_pairs(arguments: Any, options: DataOptions) -> Dataset:
+    """The labelled pairs of `--dataset_name` and `--split`; `--splits_file` narrows them to one split of a training run."""
     if arguments.splits_file is None:
         dataset = options.load(arguments.dataset_name, arguments.split)
     else:
@@ -163,10 +210,12 @@ def read_splits(path: Path) -> dict[str, list[str]]:
     return splits
 
 
-def warn_about_overlap(arguments: EvaluateArguments, dataset: Dataset) -> None:
+def warn_about_overlap(paths: Sequence[str], dataset: Dataset) -> None:
     """Say so when pairs to evaluate were trained on: the splits file of a run lies beside its model."""
-    beside = Path(arguments.model_name_or_path) / "splits.json"
-    if beside.is_file():
+    for path in paths:
+        beside = Path(path) / "splits.json"
+        if not beside.is_file():
+            continue
         seen = set(read_splits(beside).get("train", ())) & set(dataset["id"][:])
         if seen:
             logger.warning(

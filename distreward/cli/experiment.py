@@ -19,10 +19,10 @@ from distreward.cli.tables import estimate_text
 from distreward.cli.train import describe, public_facts
 from distreward.errors import InputError
 from distreward.experiments.collected import chosen_cells, collect_runs, stock_runs
+from distreward.experiments.ensembles import ensembles_over_seeds
 from distreward.experiments.plan import ETAS, ROWS, held_out_pairs, plan_cells, usable_rows
 from distreward.experiments.running import claim_folder, run_cells, source_digest
-from distreward.experiments.summary import average_distribution_run, summarise
-from distreward.metrics.repeated import repeated_estimate
+from distreward.experiments.summary import average_distribution, summarise
 from distreward.scoring import RewardScorer
 from distreward.trainers import DistributionalRewardConfig
 
@@ -53,6 +53,18 @@ COLUMNS = {
     "diverging_probability_substantial_auroc": "substantial, prob.",
     "jensen_shannon": "Jensen-Shannon",
 }
+
+LEVEL_COLUMNS = {
+    "log_loss": "log loss",
+    "calibrated_log_loss": "  calibrated",
+    "jensen_shannon": "Jensen-Shannon",
+    "calibrated_jensen_shannon": "  calibrated",
+    "diverging_probability_auroc": "AUROC, probability",
+    "calibrated_diverging_probability_auroc": "  calibrated",
+    "diverging_probability_substantial_auroc": "substantial, prob.",
+    "calibrated_diverging_probability_substantial_auroc": "  calibrated",
+}
+"""The table of level probabilities, without and with calibration (docs/calibration.md)."""
 
 
 @dataclass
@@ -109,12 +121,14 @@ def main(argv: Sequence[str]) -> int:
     values = summarise(found, dataset, arguments.n_bootstrap) if found else {}
     etas = {cell.name: cell.eta for chosen in chosen_cells(cells, folder).values() for cell, _ in chosen}
     values |= {"failed": [cell.name for cell in failed], "chosen_etas": etas, "source": source_digest()}
-    average = repeated_estimate(average_distribution_run(dataset, [0]), dataset.num_rows, None, n_bootstrap=0)
-    values["average_distribution_jensen_shannon"] = average["value"]
+    average = average_distribution(dataset)
+    values |= {f"average_distribution_{name}": value for name, value in average.items()}
+    together = ensembles_over_seeds(found)
+    values["ensembles"] = summarise(together, dataset, arguments.n_bootstrap) if together else {}
     path = write_results(
         folder, "experiment", {**vars(arguments), **options.given(), **settings}, data, started, values
     )
-    print_rows(values.get("rows", {}), f"{dataset.num_rows} pairs, {len(cells) - len(failed)} of {len(cells)} runs")
+    show(values, f"{dataset.num_rows} pairs, {len(cells) - len(failed)} of {len(cells)} runs")
     print(f"all numbers: {path}")
     return 1 if failed else 0
 
@@ -126,18 +140,31 @@ def settings_of(arguments: ExperimentArguments, config: DistributionalRewardConf
     return settings | {name: value for name, value in public_facts(config).items() if name not in left_out}
 
 
-def print_rows(rows: dict[str, dict[str, Any]], title: str) -> None:
-    """The table people read."""
+def show(values: dict[str, Any], title: str) -> None:
+    """The tables people read: Table 3, and the level probabilities, both with the ensembles over seeds."""
+    rows = {ROWS[name].title if name in ROWS else name: metrics for name, metrics in values.get("rows", {}).items()}
+    together = values["ensembles"].get("rows", {})
+    rows |= {f"{ROWS[name].title}, ensemble": metrics for name, metrics in together.items()}
+    print_rows(rows, title, COLUMNS)
+    average = (f"{values[f'average_distribution_{name}']:.3f}" for name in ("log_loss", "jensen_shannon"))
+    constant = "average distribution for every pair: log loss {}, Jensen-Shannon {}".format(*average)
+    print_rows(rows, f"Level probabilities, calibrated on each run's development pairs ({constant})", LEVEL_COLUMNS)
+
+
+def print_rows(rows: dict[str, dict[str, Any]], title: str, columns: dict[str, str]) -> None:
+    """One table: `columns` of `rows` by their title."""
     table = Table(
-        title=title, box=box.SIMPLE_HEAD, title_justify="left", caption="95 % intervals over prompts and seeds"
+        title=title,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption="95 % intervals over prompts and seeds, of ensembles over prompts",
     )
     table.add_column("")
-    for heading in COLUMNS.values():
+    for heading in columns.values():
         table.add_column(heading, justify="right", no_wrap=True)
     for name, metrics in rows.items():
-        title = ROWS[name].title if name in ROWS else name
-        table.add_row(title, *(estimate_text(metrics.get(column)) for column in COLUMNS))
-    Console(width=40 + 24 * len(COLUMNS)).print(table)
+        table.add_row(name, *(estimate_text(metrics.get(column)) for column in columns))
+    Console(width=40 + 24 * len(columns)).print(table)
 
 
 def as_size(size: float) -> float | int:

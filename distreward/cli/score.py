@@ -10,7 +10,7 @@ import numpy as np
 from accelerate.utils import broadcast_object_list
 from tqdm.auto import tqdm
 
-from distreward.cli.evaluate import ModelArguments
+from distreward.cli.evaluate import SeveralModelsArguments, heads_of
 from distreward.cli.launching import LAUNCH_OPTIONS, LaunchOptions
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results
@@ -18,7 +18,7 @@ from distreward.data.loading import read_jsonl
 from distreward.data.schema import check_prompt, check_text
 from distreward.errors import InputError
 from distreward.levels import LEVELS
-from distreward.scoring import PairPredictions, RewardScorer
+from distreward.scoring import EnsemblePredictions, PairPredictions, RewardEnsemble, RewardScorer
 from distreward.scoring.inference import running_processes
 from distreward.scoring.predictions import DEFAULT_ANNOTATORS
 from distreward.scoring.resumable import ResumableLines, work_key
@@ -36,13 +36,16 @@ DESCRIPTION = """Add rewards to a JSONL file. Each line holds a `prompt` (text o
   distreward score --model_name_or_path out --input_file answers.jsonl --output_dir scored
 
 writes scored/scores.jsonl: the input's lines, in order, with those fields added. std, rating_probs, level_probs and
-diverging_probability are there where the model's reward head gives them. A run that was stopped goes on where it was when
+diverging_probability are there where the model's reward head gives them; with a calibration in the checkpoint, the last two
+are calibrated. Several checkpoints of one training (seeds) are an ensemble: its fields are means over members, and
+`level_entropy` {total, people, model} and `gap_variance` {people, model} of a pair tell disagreement among people from the
+models' own uncertainty (docs/calibration.md). A run that was stopped goes on where it was when
 the same command is given again. Several processes share the work: --accelerate_config ddp --num_processes 4
 """
 
 
 @dataclass
-class ScoreArguments(ModelArguments):
+class ScoreArguments(SeveralModelsArguments):
     """What to score."""
 
     input_file: str = field(default=None, metadata={"help": "JSONL (.jsonl, .jsonl.gz) of prompts and responses."})
@@ -78,18 +81,27 @@ def main(argv: Sequence[str]) -> int:
         path,
         lines,
         n_responses,
-        lambda row, scores: added_fields(row, scores, scorer.reward_head, arguments.n_annotators),
+        lambda row, scores: fields_by(scorer, row, scores, arguments.n_annotators),
     )
     if writes:
-        values = {"reward_head": scorer.reward_head, "n_responses": n_responses, "output_file": str(output_file)}
+        values = {**heads_of(scorer), "n_responses": n_responses, "output_file": str(output_file)}
         data = {"name": arguments.input_file, "rows": n_rows, "fingerprint": None}
-        write_results(output_dir, "score", arguments, data, started, values)
+        write_results(output_dir, "score", arguments.facts(), data, started, values)
         print(f"{n_responses} responses of {n_rows} lines scored: {output_file}")
     return 0
 
 
+def fields_by(
+    scorer: RewardScorer | RewardEnsemble, row: dict[str, Any], scores: np.ndarray, n_annotators: int
+) -> dict[str, Any]:
+    """The fields that a line gets from one model's scores [n, 7], or from those of an ensemble of M, [n, M, 7]."""
+    if isinstance(scorer, RewardEnsemble):
+        return ensemble_fields(row, scores, scorer.reward_heads, n_annotators)
+    return added_fields(row, scores, scorer.reward_head, n_annotators)
+
+
 def score_file(
-    scorer: RewardScorer,
+    scorer: RewardScorer | RewardEnsemble,
     path: Path,
     lines: ResumableLines | None,
     n_responses: int,
@@ -97,13 +109,15 @@ def score_file(
 ) -> None:
     """Score a file block by block, going on after what `lines` already holds; processes without `lines` only compute.
 
-    `added` makes the fields that a line gets, from the line and its scores [n, 7].
+    `added` makes the fields that a line gets, from the line and its scores [n, 7] or [n, M, 7]; the bar counts `n_responses`,
+    for an ensemble once for each member.
     """
+    n_members = len(scorer.scorers) if isinstance(scorer, RewardEnsemble) else 1
     n_done = 0 if lines is None else lines.n_done
     if scorer.processes is not None:
         (n_done,) = broadcast_object_list([n_done])
-    with tqdm(total=n_responses, desc="Scoring", unit="response", disable=lines is None) as bar:
-        for block in blocks(read_rows(path), n_done, bar):
+    with tqdm(total=n_responses * n_members, desc="Scoring", unit="response", disable=lines is None) as bar:
+        for block in blocks(read_rows(path), n_done, bar, n_members):
             prompts = [prompt for _, prompt, responses in block for _ in responses]
             scores = scorer.score(prompts, [text for _, _, responses in block for text in responses], bar)
             if lines is not None:
@@ -114,12 +128,12 @@ def score_file(
         lines.finish()
 
 
-def blocks(rows: Iterator[tuple], n_done: int, bar: tqdm) -> Iterator[list[tuple]]:
+def blocks(rows: Iterator[tuple], n_done: int, bar: tqdm, n_members: int) -> Iterator[list[tuple]]:
     """Rows after the first `n_done`, in lists of about `BLOCK_RESPONSES` responses."""
     block, size = [], 0
     for number, row in enumerate(rows):
         if number < n_done:
-            bar.update(len(row[2]))
+            bar.update(len(row[2]) * n_members)
             continue
         block.append(row)
         size += len(row[2])
@@ -167,12 +181,51 @@ def added_fields(row: dict[str, Any], scores: np.ndarray, reward_head: dict, n_a
     if "response_a" in row and "response_b" in row:
         pair = PairPredictions.from_columns(scores.reshape(1, -1), reward_head)
         fields = {"reward_a": rewards[0], "reward_b": rewards[1], "divergence_score": float(pair.divergence()[0])}
-        probs = pair.level_probs()
-        if probs is not None:
-            fields["level_probs"] = {str(level): float(p) for level, p in zip(LEVELS, probs[0], strict=True)}
-            fields["diverging_probability"] = float(pair.diverging_probability(n_annotators)[0])
-        return fields
+        return fields | _level_fields(pair, n_annotators)
     return {"rewards": rewards} if "responses" in row else {"reward": rewards[0]}
+
+
+def ensemble_fields(
+    row: dict[str, Any], scores: np.ndarray, reward_heads: Sequence[dict[str, Any]], n_annotators: int
+) -> dict[str, Any]:
+    """The fields of one line from M members' scores of its responses, [n_responses, M, 7]: means, and what is whose."""
+    rewards = [_reward(mean_score(score)) for score in scores]
+    if "response_a" not in row or "response_b" not in row:
+        return {"rewards": rewards} if "responses" in row else {"reward": rewards[0]}
+    pair = EnsemblePredictions.from_columns(np.concatenate(scores, axis=1)[None], reward_heads)
+    variance = {"people": pair.gap_variance_of_people, "model": pair.gap_variance_of_model}
+    fields = {
+        "reward_a": rewards[0],
+        "reward_b": rewards[1],
+        "divergence_score": float(pair.divergence()[0]),
+        "gap_variance": {part: float(values[0]) for part, values in variance.items() if values is not None},
+    }
+    entropy = pair.level_entropy()
+    if entropy is not None:
+        fields["level_entropy"] = {part: float(values[0]) for part, values in entropy.items()}
+    return fields | _level_fields(pair, n_annotators)
+
+
+def mean_score(scores: np.ndarray) -> np.ndarray:
+    """[7] of an ensemble from those of its members [M, 7]: means, but of the std the root of the mean variance.
+
+    >>> mean_score(np.array([[1.0, 3.0, 0, 0, 0, 0, 1], [2.0, 4.0, 1, 0, 0, 0, 0]])).round(3).tolist()  # (9 + 16) / 2
+    [1.5, 3.536, 0.5, 0.0, 0.0, 0.0, 0.5]
+    """
+    found = scores.mean(0)
+    found[1] = np.sqrt((scores[:, 1] ** 2).mean())
+    return found
+
+
+def _level_fields(pair: PairPredictions | EnsemblePredictions, n_annotators: int) -> dict[str, Any]:
+    """`level_probs` and `diverging_probability` of one pair, where there are any."""
+    probs = pair.level_probs()
+    if probs is None:
+        return {}
+    return {
+        "level_probs": {str(level): float(p) for level, p in zip(LEVELS, probs[0], strict=True)},
+        "diverging_probability": float(pair.diverging_probability(n_annotators)[0]),
+    }
 
 
 def _reward(score: np.ndarray) -> dict[str, Any]:

@@ -17,6 +17,9 @@ ROWS = (
     ("calibration error of levels", ("level_calibration", "ece")),
     ("Jensen-Shannon distance to people", ("level_calibration", "jensen_shannon")),
     ("Wasserstein distance to people", ("level_calibration", "wasserstein")),
+    ("Jensen-Shannon, not calibrated", ("level_calibration_uncalibrated", "jensen_shannon")),
+    ("entropy of levels: among people", ("ensemble", "level_entropy", "people")),
+    ("  ... the models' own", ("ensemble", "level_entropy", "model")),
     ("Spearman with the true divergence", ("spearman_true_divergence",)),
 )
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from distreward.experiments.cells import read_predictions
 from distreward.metrics.checks import as_counts
-from distreward.metrics.drawn import RatioMetric
+from distreward.metrics.drawn import RatioMetric, mean_metric
 from distreward.metrics.repeated import Metric, auroc_metric, jensen_shannon_metric
-from distreward.scoring import PairPredictions
+from distreward.scoring import EnsemblePredictions, PairPredictions
 from distreward.scoring.calibration import fit_calibration
 
 logger = logging.getLogger("distreward")
@@ -46,8 +46,12 @@ def calibrated_predictions(
     return replace(tested, reward_head={**tested.reward_head, "calibration": fit.calibration})
 
 
-def level_metrics(predicted: PairPredictions, counts: np.ndarray, n_annotators: int) -> dict[str, Metric]:
+def level_metrics(
+    predicted: PairPredictions | EnsemblePredictions, counts: np.ndarray, n_annotators: int
+) -> dict[str, Metric]:
     """What is measured of level distributions, for one run's M pairs; nothing where the head gives none.
+
+    For an ensemble also the mean entropy of the levels, `people_entropy` and `model_entropy`, in nats.
 
     Args:
         predicted: of the pairs; a calibration that it has is applied.
@@ -58,11 +62,13 @@ def level_metrics(predicted: PairPredictions, counts: np.ndarray, n_annotators: 
     if probs is None:
         return {}
     probability = predicted.diverging_probability(n_annotators)
+    entropy = predicted.level_entropy() if isinstance(predicted, EnsemblePredictions) else {}
     return {
         "diverging_probability_auroc": auroc_metric(probability, counts),
         "diverging_probability_substantial_auroc": auroc_metric(probability, counts, "diverging_substantial"),
         "jensen_shannon": jensen_shannon_metric(probs, counts),
         "log_loss": log_loss_metric(probs, counts),
+        **{f"{part}_entropy": mean_metric(values) for part, values in entropy.items() if part != "total"},
     }
 
 

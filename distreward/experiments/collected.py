@@ -12,7 +12,7 @@ from distreward.data.agreement import level_counts
 from distreward.experiments.calibrated import calibrated_predictions
 from distreward.experiments.cells import read_facts, read_predictions
 from distreward.experiments.plan import Cell
-from distreward.scoring import PairPredictions
+from distreward.scoring import EnsemblePredictions, PairPredictions
 from distreward.scoring.calibration import uncalibrated
 
 
@@ -23,7 +23,8 @@ class ModelRun:
     Attributes:
         seed, fold: of the run.
         pairs: [M] positions of the test pairs in the data set.
-        predicted: for these M pairs, uncalibrated.
+        predicted: for these M pairs, uncalibrated; of one model, or of the seeds of a fold together
+            (`experiments.ensembles`).
         facts: what `cell.json` holds; for a model that was not trained here, where it came from.
         calibrated: `predicted` under the calibration of the run's development pairs; None for a model without such.
     """
@@ -31,9 +32,9 @@ class ModelRun:
     seed: int
     fold: int
     pairs: np.ndarray
-    predicted: PairPredictions
+    predicted: PairPredictions | EnsemblePredictions
     facts: dict[str, Any]
-    calibrated: PairPredictions | None = None
+    calibrated: PairPredictions | EnsemblePredictions | None = None
 
 
 def chosen_cells(cells: Sequence[Cell], folder: Path) -> dict[str, list[tuple[Cell, dict[str, Any]]]]:

@@ -9,7 +9,7 @@ from datasets import Dataset
 
 from distreward.data.agreement import level_counts
 from distreward.data.splitting import prompt_key
-from distreward.experiments.calibrated import PREFIX, level_metrics
+from distreward.experiments.calibrated import PREFIX, level_metrics, log_loss_metric
 from distreward.experiments.collected import ModelRun
 from distreward.experiments.plan import REFERENCE_ROW
 from distreward.metrics.repeated import (
@@ -22,7 +22,7 @@ from distreward.metrics.repeated import (
     jensen_shannon_metric,
     run_values,
 )
-from distreward.scoring import PairPredictions
+from distreward.scoring import EnsemblePredictions, PairPredictions
 from distreward.scoring.predictions import typical_annotators
 
 logger = logging.getLogger("distreward")
@@ -43,7 +43,9 @@ Runs = dict[str, list[Run]]
 """Metric name -> the runs of one row."""
 
 
-def metrics_of(predicted: PairPredictions, counts: np.ndarray, n_annotators: int) -> dict[str, Metric]:
+def metrics_of(
+    predicted: PairPredictions | EnsemblePredictions, counts: np.ndarray, n_annotators: int
+) -> dict[str, Metric]:
     """Every metric of the table that this head gives, for one run's pairs."""
     found: dict[str, Metric] = {
         "preference_accuracy": accuracy_metric(predicted.reward_gap, counts),
@@ -69,13 +71,13 @@ def runs_of_row(tested: Sequence[ModelRun], counts: np.ndarray) -> Runs:
     return found
 
 
-def average_distribution_run(dataset: Dataset, seeds: Sequence[int]) -> list[Run]:
-    """Jensen-Shannon distance of predicting the data set's own average distribution for every pair: what is to be beaten."""
+def average_distribution(dataset: Dataset) -> dict[str, float]:
+    """`jensen_shannon` and `log_loss` of predicting the data set's own average distribution for every pair: to be beaten."""
     counts = level_counts(dataset["preferences"][:])
     shares = counts[counts.sum(1) > 0] / counts[counts.sum(1) > 0].sum(1, keepdims=True)
-    average = np.tile(shares.mean(0), (len(counts), 1))
-    metric = jensen_shannon_metric(average, counts)
-    return [Run(seed, np.arange(len(counts)), metric) for seed in seeds]
+    average, whole = np.tile(shares.mean(0), (len(counts), 1)), np.ones(len(counts))
+    metrics = {"jensen_shannon": jensen_shannon_metric(average, counts), "log_loss": log_loss_metric(average, counts)}
+    return {name: metric(whole) for name, metric in metrics.items()}
 
 
 def summarise(tested: dict[str, list[ModelRun]], dataset: Dataset, n_bootstrap: int) -> dict[str, Any]:

@@ -33,7 +33,7 @@ SENT = {
 }
 """Kind of file -> patterns of paths within the folder; `*` does not cross a `/`."""
 
-PUBLISHED_RESULTS = ("train", "evaluate", "demo", "merge", "export")
+PUBLISHED_RESULTS = ("train", "evaluate", "demo", "merge", "export", "calibrate")
 """Commands whose `results.json` goes: numbers over whole data sets. Those of others may name annotators or prompts."""
 
 STAYS = {

@@ -1,17 +1,18 @@
 """From predictions and annotators' labels to the metrics of DESIGN: accuracy, the AUROC grids, calibration."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from distreward.metrics.bootstrap import bootstrap_estimates
 from distreward.metrics.functional import diverging_id_auroc, level_calibration, preference_accuracy
+from distreward.scoring.ensemble import EnsemblePredictions
 from distreward.scoring.predictions import PairPredictions, typical_annotators
 
 
 def evaluate_predictions(
-    predictions: PairPredictions,
+    predictions: PairPredictions | EnsemblePredictions,
     counts: np.ndarray,
     groups: Sequence | None = None,
     n_bootstrap: int = 1000,
@@ -21,7 +22,7 @@ def evaluate_predictions(
     """All metrics of one model on N pairs, in the shape `results.json` promises.
 
     Args:
-        predictions: of N pairs.
+        predictions: of N pairs, by one model or by an ensemble.
         counts: [N, 5] annotators per level.
         groups: N prompts; the bootstrap draws whole prompts, since pairs of one prompt are not independent.
         n_bootstrap: bootstrap draws behind the intervals; 0 for none.
@@ -33,10 +34,12 @@ def evaluate_predictions(
         `preference_accuracy`, `diverging_id_auroc` (the head's own score, diverging against all the rest),
         `diverging_id_auroc_grid`, `gap_baseline_grid` and, for heads that give level probabilities,
         `diverging_probability_grid` and `level_calibration`, with `level_calibration_uncalibrated` where the checkpoint
-        has a calibration and its head gives levels without; `n_annotators` used by the probability.
+        has a calibration and its head gives levels without; `n_annotators` used by the probability. For an ensemble,
+        `ensemble`: means over pairs of `level_entropy.{total, people, model}` (nats), where there are levels, and of
+        `gap_variance.{people, model}` (squared units of reward; no `people` for a scalar head).
     """
     if strength_known is not None:
-        predictions = replace(predictions, strength_known=np.asarray(strength_known, dtype=bool))
+        predictions = predictions.with_strength_known(strength_known)
     options = {"groups": groups, "n_bootstrap": n_bootstrap, "seed": seed}
     own = diverging_id_auroc(predictions.divergence(), counts, **options)
     gap = own if predictions.reward_head["type"] == "scalar" else None
@@ -55,6 +58,28 @@ def evaluate_predictions(
         metrics["level_calibration"] = level_calibration(probs, counts, **options)
         metrics["n_annotators"] = n_annotators
         raw = predictions.level_probs(calibrated=False)
-        if raw is not None and "calibration" in predictions.reward_head:
+        if raw is not None and predictions.is_calibrated:
             metrics["level_calibration_uncalibrated"] = level_calibration(raw, counts, **options)
+    if isinstance(predictions, EnsemblePredictions):
+        metrics["ensemble"] = uncertainty(predictions, groups, n_bootstrap, seed)
     return metrics
+
+
+def uncertainty(
+    predictions: EnsemblePredictions, groups: Sequence | None, n_bootstrap: int, seed: int
+) -> dict[str, dict[str, dict]]:
+    """How much of an ensemble's uncertainty is disagreement among people and how much is the models' own: means over pairs."""
+    variances = {"people": predictions.gap_variance_of_people, "model": predictions.gap_variance_of_model}
+    parts = {"level_entropy": predictions.level_entropy() or {}, "gap_variance": variances}
+    found: dict[str, dict[str, dict]] = {}
+    for name, arrays in parts.items():
+        given = {part: values for part, values in arrays.items() if values is not None}
+        if given:
+            table = np.stack(list(given.values()))
+            n = table.shape[1]
+            estimates = bootstrap_estimates(
+                lambda weights, table=table: table @ weights / max(weights.sum(), 1),
+                [n] * len(given), n, groups, n_bootstrap, seed, confidence=0.95,
+            )  # fmt: skip
+            found[name] = dict(zip(given, estimates, strict=True))
+    return found

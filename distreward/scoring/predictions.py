@@ -1,6 +1,6 @@
 """What a reward model predicts for N pairs, as arrays, and every divergence score that can be read off it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,15 @@ class PairPredictions:
     rating_probs_a: np.ndarray | None = None
     rating_probs_b: np.ndarray | None = None
     strength_known: np.ndarray | None = None
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the checkpoint has a calibration of its level distribution."""
+        return "calibration" in self.reward_head
+
+    def with_strength_known(self, strength_known: np.ndarray) -> "PairPredictions":
+        """The same predictions with `strength_known` [N] set."""
+        return replace(self, strength_known=np.asarray(strength_known, dtype=bool))
 
     @property
     def reward_gap(self) -> np.ndarray:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,8 @@ class ResumableLines:
         self._key_file.unlink()
 
 
-def work_key(file: Path, model: str, settings: dict[str, Any]) -> str:
-    """64 hex digits that change with the bytes of the input file, the weights of the model, or a setting.
+def work_key(file: Path, models: str | Sequence[str], settings: dict[str, Any]) -> str:
+    """64 hex digits that change with the bytes of the input file, the weights of a model, or a setting.
 
     A local model is told by the sizes and times of its files: reading gigabytes again would cost more than it guards.
     """
@@ -69,7 +69,8 @@ def work_key(file: Path, model: str, settings: dict[str, Any]) -> str:
     with file.open("rb") as content:
         while block := content.read(1 << 20):
             digest.update(block)
-    files = sorted(Path(model).iterdir()) if Path(model).is_dir() else []
-    stamps = [(entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in files if entry.is_file()]
-    digest.update(json.dumps([str(model), stamps, settings], sort_keys=True).encode())
+    for model in [models] if isinstance(models, str) else models:
+        files = sorted(Path(model).iterdir()) if Path(model).is_dir() else []
+        stamps = [(entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in files if entry.is_file()]
+        digest.update(json.dumps([str(model), stamps, settings], sort_keys=True).encode())
     return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -46,8 +47,16 @@ def test_an_experiment_from_cells_to_table(command, tmp_path, capsys, monkeypatc
     compared = results["comparisons"]["mean_variance_kl"]["diverging_probability_auroc"]
     assert 0 < compared["p_value"] <= compared["p_value_corrected"] <= 1
     assert results["failed"] == [] and 0 < results["average_distribution_jensen_shannon"] < 1
+    assert 0 < results["average_distribution_log_loss"] < np.log(5) + 1e-9
+    together = results["ensembles"]
+    assert set(together["rows"]) == set(results["rows"])
+    for row in together["rows"].values():  # one per fold, of both seeds
+        assert row["preference_accuracy"]["n"] == 2
+    assert together["rows"]["likert_kl"]["model_entropy"]["value"] >= 0
+    assert 0 < together["comparisons"]["likert_kl"]["diverging_id_auroc"]["p_value"] <= 1
     assert len(results["chosen_etas"]) == 12  # of the two etas, one for each of four mean-variance runs
-    assert "Likert KL" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Likert KL, ensemble" in said and "calibrated" in said
 
     # the same command again runs nothing; a cell that is gone is run again, to the same table
     (tmp_path / "out" / "cells" / "likert_kl-seed1-fold1" / "cell.json").unlink()
