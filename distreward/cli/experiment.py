@@ -7,23 +7,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from datasets import Dataset
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from transformers.utils import logging as transformers_logging
 
+from distreward.analysis.plots import headless_pyplot
 from distreward.cli.data_options import DATA_OPTIONS, DataOptions
 from distreward.cli.parsing import CommandParser
-from distreward.cli.results import prepare_output_dir, write_results
+from distreward.cli.results import prepare_output_dir, versions, write_results, write_text
 from distreward.cli.tables import estimate_text
 from distreward.cli.train import describe, public_facts
+from distreward.data.agreement import level_counts
 from distreward.errors import InputError
-from distreward.experiments.collected import chosen_cells, collect_runs, stock_runs
-from distreward.experiments.ensembles import ensembles_over_seeds
-from distreward.experiments.plan import ETAS, ROWS, held_out_pairs, plan_cells, usable_rows
+from distreward.experiments.analysing import analyse_experiment, rounded_curves
+from distreward.experiments.breakdowns import parts_of
+from distreward.experiments.cells import has_failed, read_facts
+from distreward.experiments.collected import ModelRun, chosen_cells, collect_runs
+from distreward.experiments.page.drawing import draw_experiment
+from distreward.experiments.page.report import experiment_page
+from distreward.experiments.page.tables import COLUMNS, HEADINGS, LEVEL_COLUMNS, columns_of, ensemble_title, title_of
+from distreward.experiments.page.words import NO_SCORES, NO_STRENGTH
+from distreward.experiments.plan import ETAS, ROWS, Cell, held_out_pairs, plan_cells, usable_rows
+from distreward.experiments.provenance import makers, runs_made, settings_list
 from distreward.experiments.running import claim_folder, run_cells, source_digest
-from distreward.experiments.summary import average_distribution, summarise
-from distreward.scoring import RewardScorer
+from distreward.experiments.stock import read_stock_runs, score_stock_model, stock_names
 from distreward.trainers import DistributionalRewardConfig
 
 logger = logging.getLogger("distreward")
@@ -34,37 +43,15 @@ and seeds.
   distreward experiment --config recipes/experiments/synthetic.yaml --output_dir table3
 
 Rows: {", ".join(ROWS)}.
-A run that was stopped goes on where it was when the same command is given again.
+A run that was stopped goes on where it was when the same command is given again. Writes report.html (one file, figures
+inside), results.json and figures/; --render_only makes them anew without training.
 """
 
 ESSENTIAL = (
     "dataset_name", "model_name_or_path", "output_dir", "rows", "seeds", "folds", "etas", "eval_size", "test_size",
-    "stock_models", "split_seed", "n_bootstrap", "learning_rate", "num_train_epochs", "per_device_train_batch_size",
+    "stock_models", "split_seed", "n_bootstrap", "by", "figures", "render_only", "learning_rate", "num_train_epochs", "per_device_train_batch_size",
     "max_length", "truncation", "chat_template_path", "freeze_backbone", "feature_cache_dir", "eval_every_epochs",
 )  # fmt: skip
-
-
-COLUMNS = {
-    "preference_accuracy": "accuracy",
-    "diverging_id_auroc": "AUROC, own score",
-    "substantial_auroc": "substantial, own",
-    "gap_auroc": "AUROC, -|gap|",
-    "diverging_probability_auroc": "AUROC, probability",
-    "diverging_probability_substantial_auroc": "substantial, prob.",
-    "jensen_shannon": "Jensen-Shannon",
-}
-
-LEVEL_COLUMNS = {
-    "log_loss": "log loss",
-    "calibrated_log_loss": "  calibrated",
-    "jensen_shannon": "Jensen-Shannon",
-    "calibrated_jensen_shannon": "  calibrated",
-    "diverging_probability_auroc": "AUROC, probability",
-    "calibrated_diverging_probability_auroc": "  calibrated",
-    "diverging_probability_substantial_auroc": "substantial, prob.",
-    "calibrated_diverging_probability_substantial_auroc": "  calibrated",
-}
-"""The table of level probabilities, without and with calibration (docs/calibration.md)."""
 
 
 @dataclass
@@ -91,6 +78,30 @@ class ExperimentArguments:
     )
     split_seed: int = field(default=0, metadata={"help": "Seed of folds and splits."})
     n_bootstrap: int = field(default=1000, metadata={"help": "Bootstrap draws behind intervals and tests."})
+    by: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Break down by `source` and by keys of `meta`, besides the number of annotators; `none` for nothing. Default: source "
+            "and category, where they have 2 to 20 values.",
+            "nargs": "+",
+        },
+    )
+    figures: bool = field(default=True, metadata={"help": "Draw figures (needs matplotlib)."})
+    render_only: bool = field(
+        default=False, metadata={"help": "Train nothing: make tables, figures and page of the runs that are done."}
+    )
+
+    @property
+    def keys(self) -> list[str] | None:
+        """What to break down by; None for the default."""
+        return [] if self.by == ["none"] else self.by
+
+    def check(self) -> None:
+        """Refuse what cannot work before anything is trained."""
+        if self.n_bootstrap < 0:
+            raise InputError(f"--n_bootstrap {self.n_bootstrap}: wanted 0 or more; 0 gives no intervals.")
+        if self.figures:
+            headless_pyplot()
 
 
 def main(argv: Sequence[str]) -> int:
@@ -99,7 +110,9 @@ def main(argv: Sequence[str]) -> int:
     dataclasses = (ExperimentArguments, DistributionalRewardConfig, DataOptions)
     parser = CommandParser("experiment", dataclasses, DESCRIPTION, (*ESSENTIAL, *DATA_OPTIONS))
     arguments, config, options = parser.parse(argv)
+    arguments.check()
     dataset = options.load(arguments.dataset_name)
+    parts_of(dataset, level_counts(dataset["preferences"][:]), arguments.keys)  # a wrong key is told before training
     rows = usable_rows(dataset, arguments.rows)
     folder = prepare_output_dir(config.output_dir)
     data = describe(arguments.dataset_name, dataset)
@@ -109,28 +122,78 @@ def main(argv: Sequence[str]) -> int:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     sizes = tuple(as_size(size) for size in (arguments.eval_size, arguments.test_size))
-    failed = run_cells(
-        cells, dataset, arguments.folds, sizes, arguments.split_seed, arguments.model_name_or_path, config, folder
-    )
+    tested = held_out_pairs(dataset, arguments.folds, sizes, arguments.split_seed)
+    stock = stock_names(arguments.stock_models)
+    if arguments.render_only:
+        failed = [cell for cell in cells if has_failed(cell, folder)]
+    else:
+        failed = run_cells(
+            cells, dataset, arguments.folds, sizes, arguments.split_seed, arguments.model_name_or_path, config, folder
+        )
+        for name, path in stock.items():
+            score_stock_model(name, path, dataset, tested, config.max_length, folder)
     found = collect_runs(cells, folder, dataset)
-    for path in arguments.stock_models:
-        scorer = RewardScorer.from_pretrained(path, max_length=config.max_length, progress=True)
-        tested = held_out_pairs(dataset, arguments.folds, sizes, arguments.split_seed)
-        predicted = scorer.score_pairs(dataset.select(tested))
-        found[Path(path).name] = stock_runs(predicted, tested, arguments.seeds)
-    values = summarise(found, dataset, arguments.n_bootstrap) if found else {}
-    etas = {cell.name: cell.eta for chosen in chosen_cells(cells, folder).values() for cell, _ in chosen}
-    values |= {"failed": [cell.name for cell in failed], "chosen_etas": etas, "source": source_digest()}
-    average = average_distribution(dataset)
-    values |= {f"average_distribution_{name}": value for name, value in average.items()}
-    together = ensembles_over_seeds(found)
-    values["ensembles"] = summarise(together, dataset, arguments.n_bootstrap) if together else {}
-    path = write_results(
-        folder, "experiment", {**vars(arguments), **options.given(), **settings}, data, started, values
-    )
-    show(values, f"{dataset.num_rows} pairs, {len(cells) - len(failed)} of {len(cells)} runs")
+    found |= {name: runs for name in stock if (runs := read_stock_runs(name, dataset, arguments.seeds, folder))}
+    done = [cell for chosen in chosen_cells(cells, folder).values() for cell, _ in chosen]
+    values: dict[str, Any] = {
+        "failed": [cell.name for cell in failed],
+        "chosen_etas": {cell.name: cell.eta for cell in done},
+        "source": source_digest(),
+    }
+    facts = {name: value for name, value in vars(arguments).items() if name not in ("figures", "render_only")}
+    facts |= {**options.given(), **settings}
+    if found:
+        values |= render(
+            found, dataset, folder, arguments, data, facts, values, warnings_of(cells, failed, folder, dataset)
+        )
+    path = write_results(folder, "experiment", facts, data, started, values)
+    n_done = sum(read_facts(folder / "cells" / cell.name) is not None for cell in cells)
+    if found:
+        show(values, f"{dataset.num_rows} pairs, {n_done} of {len(cells)} runs")
+        print(f"report: {folder / 'report.html'}")
     print(f"all numbers: {path}")
-    return 1 if failed else 0
+    return 1 if failed or not found else 0
+
+
+def render(
+    found: dict[str, list[ModelRun]],
+    dataset: Dataset,
+    folder: Path,
+    arguments: ExperimentArguments,
+    data: dict[str, Any],
+    facts: dict[str, Any],
+    values: dict[str, Any],
+    warnings: list[str],
+) -> dict[str, Any]:
+    """Compute everything from the runs there are, write the figures and `report.html`, and return what goes to `results.json`."""
+    results = analyse_experiment(found, dataset, arguments.n_bootstrap, arguments.keys)
+    results |= {"runs": runs_made(found), "made_with": makers(found)}
+    figures = {}
+    if arguments.figures:
+        figures = draw_experiment(results, found, level_counts(dataset["preferences"][:]), folder / "figures")
+    settings = settings_list(data, facts, {**values, **results}, versions())
+    name = Path(arguments.dataset_name).name
+    page = experiment_page(results, figures, settings, name, arguments.n_bootstrap, warnings)
+    write_text(folder / "report.html", page)
+    for metric, estimate in results["average_distribution"].items():
+        results[f"average_distribution_{metric}"] = estimate["value"]
+    results["densities"] = rounded_curves(results["densities"])
+    return results | {"figures": [f"figures/{path.name}" for path in figures.values()]}
+
+
+def warnings_of(cells: Sequence[Cell], failed: Sequence[Cell], folder: Path, dataset: Dataset) -> list[str]:
+    """What a reader of the page must know about runs that are not there, and about what the data do not say."""
+    found = []
+    if failed:
+        found.append(f"{len(failed)} of {len(cells)} runs failed: {', '.join(f'`{cell.name}`' for cell in failed)}.")
+    missing = [cell for cell in cells if cell not in failed and read_facts(folder / "cells" / cell.name) is None]
+    if missing:
+        found.append(f"{len(missing)} of {len(cells)} runs are still to be made: the numbers will change.")
+    if not any(dataset["strength_known"][:]):
+        found.append(NO_STRENGTH)
+    if not any(len(scores) for scores in dataset["scores_a"][:]):
+        found.append(NO_SCORES)
+    return found
 
 
 def settings_of(arguments: ExperimentArguments, config: DistributionalRewardConfig) -> dict[str, Any]:
@@ -142,13 +205,13 @@ def settings_of(arguments: ExperimentArguments, config: DistributionalRewardConf
 
 def show(values: dict[str, Any], title: str) -> None:
     """The tables people read: Table 3, and the level probabilities, both with the ensembles over seeds."""
-    rows = {ROWS[name].title if name in ROWS else name: metrics for name, metrics in values.get("rows", {}).items()}
-    together = values["ensembles"].get("rows", {})
-    rows |= {f"{ROWS[name].title}, ensemble": metrics for name, metrics in together.items()}
-    print_rows(rows, title, COLUMNS)
-    average = (f"{values[f'average_distribution_{name}']:.3f}" for name in ("log_loss", "jensen_shannon"))
-    constant = "average distribution for every pair: log loss {}, Jensen-Shannon {}".format(*average)
-    print_rows(rows, f"Level probabilities, calibrated on each run's development pairs ({constant})", LEVEL_COLUMNS)
+    rows = {title_of(name): metrics for name, metrics in values["rows"].items()}
+    rows |= {ensemble_title(name): metrics for name, metrics in values["ensembles"].get("rows", {}).items()}
+    print_rows(rows, title, columns_of(rows, COLUMNS))
+    average = values["average_distribution"]
+    constant = ", ".join(f"{HEADINGS[name]} {average[name]['value']:.3f}" for name in ("log_loss", "jensen_shannon"))
+    title = f"Level probabilities, calibrated on each run's development pairs (average distribution for every pair: {constant})"
+    print_rows(rows, title, columns_of(rows, LEVEL_COLUMNS))
 
 
 def print_rows(rows: dict[str, dict[str, Any]], title: str, columns: dict[str, str]) -> None:
@@ -164,7 +227,7 @@ def print_rows(rows: dict[str, dict[str, Any]], title: str, columns: dict[str, s
         table.add_column(heading, justify="right", no_wrap=True)
     for name, metrics in rows.items():
         table.add_row(name, *(estimate_text(metrics.get(column)) for column in columns))
-    Console(width=40 + 24 * len(columns)).print(table)
+    Console(width=40 + 26 * len(columns)).print(table)
 
 
 def as_size(size: float) -> float | int:

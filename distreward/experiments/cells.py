@@ -106,6 +106,11 @@ def read_facts(folder: Path) -> dict[str, Any] | None:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
+def has_failed(cell: Cell, folder: Path) -> bool:
+    """Whether the last try of a cell of the experiment in `folder` failed."""
+    return (folder / "cells" / cell.name / FAILURE).is_file()
+
+
 def note_failure(folder: Path, error: Exception) -> None:
     """Keep the traceback of a cell that failed; the next run tries it again."""
     folder.mkdir(parents=True, exist_ok=True)

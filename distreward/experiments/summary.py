@@ -1,37 +1,37 @@
 """From the cells of an experiment to Table 3: one line per way of training, means over seeds and folds, intervals, tests."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from datasets import Dataset
 
-from distreward.data.agreement import level_counts
-from distreward.data.splitting import prompt_key
 from distreward.experiments.calibrated import PREFIX, level_metrics, log_loss_metric
 from distreward.experiments.collected import ModelRun
+from distreward.experiments.labelled import LabelledPairs
 from distreward.experiments.plan import REFERENCE_ROW
 from distreward.metrics.repeated import (
+    Draws,
     Metric,
     Run,
     accuracy_metric,
     auroc_metric,
-    draw_pairs,
     estimate_of_runs,
     jensen_shannon_metric,
     run_values,
 )
 from distreward.scoring import EnsemblePredictions, PairPredictions
-from distreward.scoring.predictions import typical_annotators
 
 logger = logging.getLogger("distreward")
 
 COMPARED = (
     "preference_accuracy", "diverging_id_auroc", "substantial_auroc", "diverging_probability_auroc",
-    "diverging_probability_substantial_auroc",
+    "diverging_probability_substantial_auroc", f"{PREFIX}jensen_shannon", f"{PREFIX}log_loss",
 )  # fmt: skip
 """Metrics in which every row is tested against `REFERENCE_ROW`."""
+
+AGAINST_AVERAGE = ("jensen_shannon", f"{PREFIX}jensen_shannon", f"{PREFIX}log_loss")
+"""Metrics in which every row is tested against predicting the average distribution."""
 
 GAP_OF = {
     "diverging_probability_auroc": "gap_auroc",
@@ -57,61 +57,90 @@ def metrics_of(
     return found | level_metrics(predicted, counts, n_annotators)
 
 
-def runs_of_row(tested: Sequence[ModelRun], counts: np.ndarray) -> Runs:
-    """The metrics of a row's runs, from the annotators per level of all pairs, counts [N, 5]."""
-    n_annotators = typical_annotators(counts)
+def runs_of_row(tested: Sequence[ModelRun], labels: LabelledPairs) -> Runs:
+    """The metrics of a row's runs; those of calibrated level distributions under `calibrated_<metric>`."""
     found: Runs = {}
     for run in tested:
-        metrics = metrics_of(run.predicted, counts[run.pairs], n_annotators)
+        counts = labels.counts[run.pairs]
+        metrics = metrics_of(run.predicted, counts, labels.n_annotators)
         if run.calibrated is not None:
-            calibrated = level_metrics(run.calibrated, counts[run.pairs], n_annotators)
+            calibrated = level_metrics(run.calibrated, counts, labels.n_annotators)
             metrics |= {f"{PREFIX}{name}": metric for name, metric in calibrated.items()}
         for name, metric in metrics.items():
             found.setdefault(name, []).append(Run(run.seed, run.pairs, metric))
     return found
 
 
-def average_distribution(dataset: Dataset) -> dict[str, float]:
-    """`jensen_shannon` and `log_loss` of predicting the data set's own average distribution for every pair: to be beaten."""
-    counts = level_counts(dataset["preferences"][:])
-    shares = counts[counts.sum(1) > 0] / counts[counts.sum(1) > 0].sum(1, keepdims=True)
-    average, whole = np.tile(shares.mean(0), (len(counts), 1)), np.ones(len(counts))
-    metrics = {"jensen_shannon": jensen_shannon_metric(average, counts), "log_loss": log_loss_metric(average, counts)}
-    return {name: metric(whole) for name, metric in metrics.items()}
+def average_runs(tested: Sequence[ModelRun], labels: LabelledPairs) -> Runs:
+    """What is to be beaten on each run's pairs: predicting the data set's own average distribution for every one of them.
 
-
-def summarise(tested: dict[str, list[ModelRun]], dataset: Dataset, n_bootstrap: int) -> dict[str, Any]:
-    """`rows`, `comparisons` of `results.json`, from the tested runs of every row (`collect_runs`, `stock_runs`).
-
-    Every row is tested against Bradley-Terry on all labels (`REFERENCE_ROW`) in each metric of `COMPARED`; the p-values of
-    one metric are corrected together (`holm`).
+    The average is over all pairs, tested ones included; a model never saw those.
     """
-    counts = level_counts(dataset["preferences"][:])
-    rows = {row: runs_of_row(runs, counts) for row, runs in tested.items()}
-    groups = [prompt_key(prompt) for prompt in dataset["prompt"][:]]
-    draws = draw_pairs(dataset.num_rows, groups, n_bootstrap)
-    values = {row: {name: run_values(found, draws) for name, found in runs.items()} for row, runs in rows.items()}
-    seeds = {row: {name: [run.seed for run in found] for name, found in runs.items()} for row, runs in rows.items()}
+    counts = labels.counts[labels.counts.sum(1) > 0]
+    average = (counts / counts.sum(1, keepdims=True)).mean(0)
+    found: Runs = {}
+    for run in tested:
+        same, of_run = np.tile(average, (len(run.pairs), 1)), labels.counts[run.pairs]
+        for name, metric in (
+            ("jensen_shannon", jensen_shannon_metric(same, of_run)), ("log_loss", log_loss_metric(same, of_run))
+        ):  # fmt: skip
+            found.setdefault(name, []).append(Run(run.seed, run.pairs, metric))
+    return found
+
+
+def summarise(tested: Mapping[str, Sequence[ModelRun]], labels: LabelledPairs) -> dict[str, Any]:
+    """Table 3, from the runs of every row (`collect_runs`, `stock_runs`).
+
+    Returns:
+        `rows`: row -> metric -> estimate. `comparisons`: row -> metric -> difference to Bradley-Terry on all labels
+        (`REFERENCE_ROW`) in each metric of `COMPARED`, and `<metric>_less_average` to predicting the average distribution; the
+        p-values of one metric are corrected together (`holm`).
+        `average_distribution`: metric -> estimate.
+    """
+    rows = {row: runs_of_row(runs, labels) for row, runs in tested.items()}
+    values = {row: values_of(runs, labels.draws) for row, runs in rows.items()}
     table = {
-        row: {name: estimate_of_runs(values[row][name], seeds[row][name], draws) for name in runs}
-        for row, runs in rows.items()
+        row: {name: estimate_of_runs(*of_runs, labels.draws) for name, of_runs in found.items()}
+        for row, found in values.items()
     }
+    averages = {row: values_of(average_runs(runs, labels), labels.draws) for row, runs in tested.items()}
+    fullest = max(averages, key=lambda row: len(tested[row]))
     comparisons: dict[str, dict[str, Any]] = {}
     for name in COMPARED if REFERENCE_ROW in rows else ():
-        by = name if name in rows[REFERENCE_ROW] else GAP_OF[name]
-        baseline = (values[REFERENCE_ROW][by], seeds[REFERENCE_ROW][by])
-        tested = {
-            row: estimate_of_runs(values[row][name], seeds[row][name], draws, baseline=baseline)
-            for row, runs in rows.items()
-            if row != REFERENCE_ROW and name in runs
-        }
-        p_values = [estimate["p_value"] for estimate in tested.values()]
-        if tested and np.isfinite(p_values).all():
-            for estimate, corrected in zip(tested.values(), holm(p_values), strict=True):
-                estimate["p_value_corrected"] = float(corrected)
-        for row, estimate in tested.items():
-            comparisons.setdefault(row, {})[name] = estimate
-    return {"rows": table, "comparisons": comparisons}
+        by = name if name in rows[REFERENCE_ROW] else GAP_OF.get(name, name)
+        if by not in rows[REFERENCE_ROW]:
+            continue
+        baselines = {row: values[REFERENCE_ROW][by] for row in rows if row != REFERENCE_ROW and name in rows[row]}
+        _compare(name, name, values, baselines, labels.draws, comparisons)
+    for name in AGAINST_AVERAGE:
+        baselines = {row: averages[row][name.removeprefix(PREFIX)] for row in rows if name in rows[row]}
+        _compare(f"{name}_less_average", name, values, baselines, labels.draws, comparisons)
+    average = {name: estimate_of_runs(*of_runs, labels.draws) for name, of_runs in averages[fullest].items()}
+    return {"rows": table, "comparisons": comparisons, "average_distribution": average}
+
+
+def values_of(runs: Runs, draws: Draws) -> dict[str, tuple[np.ndarray, list[int]]]:
+    """Metric -> the values of its runs under every draw (`run_values`), and their seeds."""
+    return {name: (run_values(found, draws), [run.seed for run in found]) for name, found in runs.items()}
+
+
+def _compare(
+    key: str,
+    metric: str,
+    values: Mapping[str, Mapping[str, tuple[np.ndarray, list[int]]]],
+    baselines: Mapping[str, tuple[np.ndarray, list[int]]],
+    draws: Draws,
+    comparisons: dict[str, dict[str, Any]],
+) -> None:
+    """Put the differences of every row in `baselines` to its baseline under `key`, corrected for their number."""
+    tested = {
+        row: estimate_of_runs(*values[row][metric], draws, baseline=baseline) for row, baseline in baselines.items()
+    }
+    judged = [estimate for estimate in tested.values() if np.isfinite(estimate["p_value"])]
+    for estimate, corrected in zip(judged, holm([one["p_value"] for one in judged]), strict=True):
+        estimate["p_value_corrected"] = float(corrected)
+    for row, estimate in tested.items():
+        comparisons.setdefault(row, {})[key] = estimate
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:

@@ -75,14 +75,20 @@ def draw_pairs(n_pairs: int, groups: Sequence[Hashable] | None, n_bootstrap: int
 
 def run_values(runs: Sequence[Run], draws: Draws) -> np.ndarray:
     """[1 + K, R] the metric of every run under every draw, nan where undefined."""
-    table = np.empty((len(draws.weights), len(runs)))
-    for column, run in enumerate(runs):
-        for start in range(0, len(table), DRAWS_AT_ONCE):
-            weights = draws.weights[start : start + DRAWS_AT_ONCE, run.pairs].astype(np.float64)
-            if isinstance(run.metric, DrawnMetric):
-                table[start : start + len(weights), column] = run.metric.over(weights)
-            else:
-                table[start : start + len(weights), column] = [run.metric(one) for one in weights]
+    found = [values_of_metrics([run.metric], run.pairs, draws) for run in runs]
+    return np.concatenate(found, axis=1) if found else np.empty((len(draws.weights), 0))
+
+
+def values_of_metrics(metrics: Sequence[Metric], pairs: np.ndarray, draws: Draws) -> np.ndarray:
+    """[1 + K, C] values of C metrics of one run on the pairs at the positions `pairs` [M], under every draw."""
+    table = np.empty((len(draws.weights), len(metrics)))
+    for start in range(0, len(table), DRAWS_AT_ONCE):
+        rows = slice(start, start + DRAWS_AT_ONCE)
+        weights = draws.weights[rows][:, pairs].astype(np.float64)
+        for column, metric in enumerate(metrics):
+            table[rows, column] = (
+                metric.over(weights) if isinstance(metric, DrawnMetric) else [metric(one) for one in weights]
+            )
     return table
 
 

@@ -10,6 +10,7 @@ from distreward.data.schema import features
 from distreward.experiments.calibrated import log_loss_metric
 from distreward.experiments.cells import write_facts, write_predictions
 from distreward.experiments.collected import collect_runs
+from distreward.experiments.labelled import labelled_pairs
 from distreward.experiments.plan import Cell
 from distreward.experiments.summary import summarise
 from distreward.metrics.calibration import level_log_loss
@@ -57,7 +58,7 @@ def test_the_calibration_is_that_of_the_development_pairs(head, pairs, tmp_path)
     assert wanted is not None and run.calibrated.reward_head["calibration"] == wanted
     assert "calibration" not in run.predicted.reward_head
 
-    metrics = summarise({"bradley_terry": [run]}, pairs, n_bootstrap=10)["rows"]["bradley_terry"]
+    metrics = summarise({"bradley_terry": [run]}, labelled_pairs(pairs, n_bootstrap=10))["rows"]["bradley_terry"]
     assert set(metrics) >= CALIBRATED
     probs = run.calibrated.level_probs()
     assert metrics["calibrated_log_loss"]["value"] == pytest.approx(level_log_loss(probs, counts[30:]))

@@ -23,7 +23,7 @@ def command(base_model, tmp_path):
             "dataset_name": data, "model_name_or_path": base_model, "output_dir": tmp_path / "out", "folds": 2,
             "eval_size": 0.25, "n_bootstrap": 20, "num_train_epochs": 1, "eval_every_epochs": 1, "freeze_backbone": "true",
             "feature_cache_dir": tmp_path / "features", "gradient_checkpointing": "false", "report_to": "none",
-            "disable_tqdm": "true", "learning_rate": 0.01,
+            "disable_tqdm": "true", "learning_rate": 0.01, "figures": "false",
         }  # fmt: skip
         words = [
             word for name, value in fixed.items() if f"--{name}" not in options for word in (f"--{name}", str(value))
