@@ -18,9 +18,12 @@ from distreward.data.encoding import encode_conversation
 from distreward.data.loading import LOADERS
 from distreward.data.own_labels.columns import FORMATS, KEYS
 from distreward.data.sources.published import PUBLISHED, options_of
+from distreward.hub.files import PUBLISHED_RESULTS
+from distreward.hub.pushing import ATTEMPTS, MAX_PAUSE
 from distreward.losses.difference import preference_level_probs
 from distreward.losses.preference import smooth
 from distreward.metrics.divergence import diverging_probability
+from distreward.metrics.loading import METRICS
 from distreward.modeling import REWARD_HEADS, AutoRewardModel, reward_head_entry
 from distreward.scoring import RewardScorer
 from tests.conftest import make_tokenizer
@@ -240,3 +243,18 @@ def test_the_page_on_causes_runs_and_its_table_is_the_measured_one():
     for name, hint in measured["hints"].items():
         numbers = " | ".join(estimate(hint[key]) for key in ("precision", "base_rate", "recall"))
         assert f"| `{name}` | {', '.join(f'`{cause}`' for cause in hint['causes'])} | {numbers} |" in text, name
+
+
+def test_the_page_on_publishing_runs_against_a_stand_in(workplace, hub):
+    page = run_page("publishing.md")
+    repository = hub.model("ann/my-reward-model")
+    assert repository.private and repository.files() == {
+        name: path.read_bytes() for name, path in page["selection"].paths.items()
+    }
+    assert page["pushed"].commit == repository.branches["main"][-1].oid
+
+
+def test_the_page_on_publishing_names_what_goes_and_what_stays():
+    text = (ROOT / "docs" / "publishing.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in text for name in (*PUBLISHED_RESULTS, *METRICS, "training_args.bin", "splits.json"))
+    assert f"at most {['no', 'one', 'two', 'three', 'four'][ATTEMPTS - 1]} times" in text and MAX_PAUSE == 5.5 * 60
