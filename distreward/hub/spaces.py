@@ -42,7 +42,8 @@ description: >-
 {description}
 ---
 """
-GRADIO = "6.0.0"
+GRADIO = "6.31.0"
+"""The version the page was tried with."""
 
 APP = '''"""The page of this Space: compute the metric on a few values typed in."""
 
