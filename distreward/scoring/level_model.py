@@ -2,7 +2,7 @@
 
 | head | parameters | what they do |
 |---|---|---|
-| `scalar` | `std`, `tie`, `slight` | rA - rB is logistic around the reward gap with this scale; levels are cut at +-tie, +-slight |
+| `scalar` | `std`, `tie`, `slight` | rA - rB is logistic around the reward gap with this scale; levels are cut at +-tie, +-slight and smoothed by 0.05 |
 | `mean_variance` | `std_scale`, `tie`, `slight` | standard deviations times std_scale; levels are cut at +-tie, +-slight |
 | `likert` | `temperature`, `tie_weight`, `significant_weight` | rating logits over temperature; then ties and significant levels are weighed against slight ones |
 
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from distreward.losses.difference import THRESHOLDS, preference_level_probs
-from distreward.losses.preference import smooth
+from distreward.losses.preference import LEVEL_SMOOTHING, smooth
 from distreward.metrics.divergence import rating_level_probs
 
 _, _, TIE, SLIGHT = THRESHOLDS
@@ -33,11 +33,14 @@ values are where a fit starts, and a `std` of 1 is what Bradley-Terry says of vo
 def scalar_levels(gap: np.ndarray, std: float, tie: float, slight: float) -> np.ndarray:
     """[N, 5] levels of reward gaps [N] under one logistic scale `std`, all in units of reward.
 
-    >>> scalar_levels(np.array([0.0]), std=1.0, tie=0.0, slight=0.0).round(3)  # no room for ties: half for each side
-    array([[0.5, 0. , 0. , 0. , 0.5]])
+    Smoothed as a mean-variance head's are (`LEVEL_SMOOTHING`), so that a comparison of the two is one of what they know.
+
+    >>> scalar_levels(np.array([0.0]), std=1.0, tie=0.0, slight=0.0).round(3)  # half for each side: (0.5 + 0.05) / 1.25
+    array([[0.44, 0.04, 0.04, 0.04, 0.44]])
     """
     half = np.full(len(gap), std / np.sqrt(2))  # the variances of two responses add up
-    return _levels(gap, half, np.zeros(len(gap)), half, tie, slight, "logistic").double().numpy()
+    probs = _levels(gap, half, np.zeros(len(gap)), half, tie, slight, "logistic")
+    return smooth(probs, LEVEL_SMOOTHING).double().numpy()
 
 
 def mean_variance_levels(

@@ -46,9 +46,10 @@ def swapped(p: PairPredictions) -> PairPredictions:
 
 
 def test_levels_of_a_scalar_head_by_hand():
-    # gap 0.5, scale 2: logistic((t - 0.5) / 2) at t = -1.5, -0.5, 0.5, 1.5 = .2689, .3775, .5, .6225
+    # gap 0.5, scale 2: logistic((t - 0.5) / 2) at t = -1.5, -0.5, 0.5, 1.5 = .2689, .3775, .5, .6225; then (p + .05) / 1.25
     (probs,) = scalar_levels(np.array([0.5]), std=2.0, tie=0.5, slight=1.5)
-    assert_allclose(probs, [0.2689, 0.1086, 0.1225, 0.1225, 0.3775], atol=1e-4)
+    plain = np.array([0.2689, 0.1086, 0.1225, 0.1225, 0.3775])
+    assert_allclose(probs, (plain + 0.05) / 1.25, atol=1e-4)
 
 
 def test_levels_of_a_mean_variance_head_by_hand():
