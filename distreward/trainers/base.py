@@ -51,7 +51,7 @@ from distreward.trainers.opening import (
 from distreward.trainers.preparation import prepare_pairs
 from distreward.trainers.publishing import PushesToHub
 from distreward.trainers.resuming import RestoresTuned
-from distreward.trainers.running import RunningPairMetrics
+from distreward.trainers.running import RunningDistributions, RunningPairMetrics, head_entry
 from distreward.trainers.streams import StreamReport
 from distreward.trainers.votes import one_vote_for_a, share_preferring_a
 
@@ -128,6 +128,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         model, peft_config = add_adapter(model, peft_config, args, by_name)
         head_weights = full_precision_head(model) if is_quantized(model) else []
         self._running = {"train": RunningPairMetrics(), "eval": RunningPairMetrics()}
+        self._distributions = {"train": RunningDistributions(), "eval": RunningDistributions()}
         self._records = DevelopmentRecords()
         self._tunes_lambda = False
         self._stream_report = StreamReport(args.dataloader_num_workers)
@@ -201,9 +202,11 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
             loss = (per_pair * weight).sum() / num_items_in_batch * self.accelerator.num_processes
 
         self._running[mode].update(a.mean.detach(), b.mean.detach(), batch["level_counts"], n_tokens, weight)
-        if mode == "eval":
+        known = batch.get("strength_known")
+        if mode == "train":
+            self._distributions[mode].update(a, b, batch, weight, head_entry(self.model))
+        else:
             self._pair_gather.begin_batch(len(a.mean))
-            known = batch.get("strength_known")
             self._records.add(self.accelerator, a, b, batch["level_counts"], weight, per_pair, known)
         return (loss, SequenceClassifierOutput(logits=outputs.logits)) if return_outputs else loss
 
@@ -223,7 +226,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         mode = "train" if self.model.training else "eval"
-        metrics = self._running[mode].read(self.accelerator)
+        metrics = self._running[mode].read(self.accelerator) | self._distributions[mode].read(self.accelerator)
         if "num_tokens" in metrics:
             if mode == "train":
                 self._total_train_tokens += int(metrics["num_tokens"])
@@ -251,9 +254,8 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
             self.gather_function = self._pair_gather  # at its end the loop puts the Trainer's own back
         self._running["eval"] = RunningPairMetrics()
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
-        entry = getattr(self.model.config, "reward_head", None) or {"type": "scalar"}
         calibrate = self.args.calibrate and self.args.label_aggregation == "all"
-        metrics = self._records.metrics(entry, tune=self._tunes_lambda, calibrate=calibrate)
+        metrics = self._records.metrics(head_entry(self.model), tune=self._tunes_lambda, calibrate=calibrate)
         output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in metrics.items()})
         return output
 

@@ -7,13 +7,14 @@ from torch import Tensor
 
 from distreward.data.agreement import agreement_masks
 from distreward.levels import N_LEVELS
-from distreward.metrics.calibration import level_log_loss
+from distreward.metrics.calibration import level_calibration, level_log_loss
 from distreward.metrics.divergence import tune_lambda
 from distreward.metrics.functional import diverging_id_auroc, preference_accuracy
 from distreward.modeling.output import RewardOutput
 from distreward.scoring.calibration import CalibrationFit, announce, fit_calibration
 from distreward.scoring.level_model import without_strength
 from distreward.scoring.predictions import PairPredictions, output_columns, typical_annotators
+from distreward.trainers.running import are_finite, diverging_share
 
 
 class DevelopmentRecords:
@@ -56,7 +57,8 @@ class DevelopmentRecords:
         With `tune`, first sets `reward_head["lambda"]` on these pairs, and with `calibrate` too its `calibration`, or takes
         that away where it does not help.
 
-        AUROCs are left out where the set has no diverging pair, or no other pair with two or more annotators.
+        AUROCs are left out where the set has no diverging pair, or no other pair with two or more annotators; what a
+        distribution is needed for is left out where there is none. The keys: docs/training-logs.md.
         """
         if not self._rows:
             return {}
@@ -64,14 +66,16 @@ class DevelopmentRecords:
         columns, counts, known, weight, loss = np.split(rows, [rows.shape[1] - N_LEVELS - 3, -3, -2, -1], axis=1)
         predictions = PairPredictions.from_columns(columns, reward_head)
         metrics = {"loss": float((loss * weight).sum() / max(weight.sum(), 1e-9))}
+        if not are_finite(predictions):  # the loss says so; a metric would refuse them and stop the training
+            return metrics
         if counts[:, : N_LEVELS // 2].sum() + counts[:, N_LEVELS // 2 + 1 :].sum() > 0:
             metrics["preference_accuracy"] = preference_accuracy(predictions.reward_gap, counts, n_bootstrap=0)["value"]
         if not np.isnan(known).any():
             predictions.strength_known = known[:, 0] > 0
             if tune and calibrate:
                 self._calibrate(predictions, counts)
-            metrics |= log_losses(predictions, counts)
-        return metrics | divergence_metrics(predictions, counts, tune)
+            metrics |= label_fit(predictions, counts)
+        return metrics | widths(predictions) | divergence_metrics(predictions, counts, tune)
 
     def _calibrate(self, predictions: PairPredictions, counts: np.ndarray) -> None:
         """Fit a calibration into the `reward_head` of `predictions`; says so when what comes of it is news."""
@@ -84,13 +88,25 @@ class DevelopmentRecords:
             announce(fit)
 
 
-def log_losses(predictions: PairPredictions, counts: np.ndarray) -> dict[str, float]:
-    """`log_loss` of the labels [N, 5], and `log_loss_uncalibrated` where there is a calibration; where there are levels."""
+def widths(predictions: PairPredictions) -> dict[str, float]:
+    """How wide the predicted distributions are: `mean_std`, `predicted_diverging`; what the head does not give is left out."""
+    found = {}
+    if predictions.std_a is not None:
+        found["mean_std"] = float((predictions.std_a.mean() + predictions.std_b.mean()) / 2)
+    if predictions.level_probs() is not None:
+        found["predicted_diverging"] = diverging_share(predictions, calibrated=True)
+    return found
+
+
+def label_fit(predictions: PairPredictions, counts: np.ndarray) -> dict[str, float]:
+    """`log_loss` and `level_ece` of the labels [N, 5]; where there is a calibration also the log loss without it."""
     probs = predictions.level_probs()
     if probs is None:
         return {}
     counts = without_strength(counts, predictions.strength_known)
     losses = {"log_loss": level_log_loss(probs, counts)}
+    if counts.sum() > 0:
+        losses["level_ece"] = level_calibration(probs, counts, n_bootstrap=0)["ece"]["value"]
     raw = predictions.level_probs(calibrated=False)
     if "calibration" in predictions.reward_head and raw is not None:
         losses["log_loss_uncalibrated"] = level_log_loss(raw, counts)

@@ -111,7 +111,16 @@ def test_likert_head(gap):
         "gap_auroc",
         "diverging_probability_auroc",
         "log_loss",
+        "level_ece",
+        "mean_std",
+        "predicted_diverging",
     }
+    # the difference of two independent ratings: P(level) summed over the 25 pairs of ratings
+    level_probs = np.zeros((8, 5))
+    for a in range(5):
+        for b in range(5):
+            level_probs[:, np.clip(a - b, -2, 2) + 2] += probs[:, a] * probs[:, 4 - b]
+    assert metrics["log_loss"] == pytest.approx(-(counts * np.log(level_probs)).sum() / counts.sum())
 
 
 def test_no_auroc_without_two_classes(gap, recwarn):
@@ -135,6 +144,30 @@ def test_no_accuracy_without_a_choice(gap):
         torch.ones(2),
     )
     assert records.metrics(reward_head_entry("scalar"), tune=True) == {"loss": 1.0}
+
+
+@pytest.mark.parametrize("head", ["scalar", "mean_variance"])
+def test_a_model_that_has_gone_astray_has_a_loss_and_nothing_else(head, gap):
+    std = None if head == "scalar" else torch.ones(8)
+    loss = torch.full((8,), float("nan"))
+    records, _, entry = record(reward_head_entry(head), gap * float("nan"), std, loss=loss)
+    metrics = records.metrics(entry, tune=True)
+    assert set(metrics) == {"loss"} and math.isnan(metrics["loss"])
+
+
+def test_what_the_log_says_of_a_distribution_by_hand():
+    """Two pairs of equal means: stds of 3 each make four people diverge, stds of 0.1 make everybody tie."""
+    gap, std = torch.zeros(8), torch.tensor([3.0] * 6 + [0.1] * 2)
+    head = reward_head_entry("mean_variance", level_smoothing=0.0)
+    records, counts, head = record(head, gap, std)
+    metrics = records.metrics(head, tune=False)
+    assert metrics["mean_std"] == pytest.approx((6 * 3 + 2 * 0.1) / 8)
+    assert metrics["predicted_diverging"] == 6 / 8
+    # std of the difference 3 sqrt 2: P(beyond 1.5) = 1 / (1 + e^(1.5 / 4.2426)) = .41252, P(beyond 0.5) = .47058, and so
+    # .05806 slight, .05884 tie. Of the 18 labels of the first six pairs 6 are significant, 9 slight, 3 ties. The last
+    # pair's one label is a 2, beyond 1.5 with std 0.14142: 1 / (1 + e^10.6066) = 2.4752e-5.
+    wanted = -(6 * math.log(0.41252) + 9 * math.log(0.05806) + 3 * math.log(0.05884) + math.log(2.4752e-5)) / 19
+    assert metrics["log_loss"] == pytest.approx(wanted, rel=1e-3)
 
 
 def test_cleared_records_give_nothing(gap):

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -5,8 +6,12 @@ import pytest
 import torch
 from accelerate import Accelerator
 
+from distreward.data.agreement import agreement_categories
 from distreward.levels import LEVELS
-from distreward.trainers.running import RunningPairMetrics
+from distreward.losses import preference_level_probs
+from distreward.modeling import RewardOutput, reward_head_entry
+from distreward.trainers import running as running_module
+from distreward.trainers.running import RunningDistributions, RunningPairMetrics
 
 
 @pytest.fixture
@@ -104,3 +109,99 @@ def test_nothing_it_keeps_holds_the_graph(accelerator):
     running = RunningPairMetrics()
     running.update(reward * 2, reward, torch.ones(2, 5), torch.ones(2), torch.ones(2))
     assert not running._sums.requires_grad and not running._extremes.requires_grad
+
+
+# --- what a distributional head predicts
+
+
+def some_outputs(n: int, seed: int = 0):
+    """Outputs of a mean-variance head for n pairs, wide and narrow ones, with their annotators per level."""
+    rng = np.random.default_rng(seed)
+    mean = 2 * rng.normal(size=(2, n)).astype(np.float32)
+    std = rng.uniform(0.1, 1.5, size=(2, n)).astype(np.float32)
+    a, b = (RewardOutput(mean=torch.from_numpy(mean[s]), std=torch.from_numpy(std[s])) for s in (0, 1))
+    return a, b, torch.from_numpy(rng.integers(0, 3, (n, 5)).astype(np.float32))
+
+
+def labelled(counts: torch.Tensor, known: float = 1.0) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """The labels of pairs and their weights."""
+    return {"level_counts": counts, "strength_known": torch.full((len(counts),), known)}, torch.ones(len(counts))
+
+
+def one_label_at_a_time(a: RewardOutput, b: RewardOutput, counts: torch.Tensor) -> dict[str, float]:
+    """The same from the definitions: all 5^4 ways in which four people can answer, one pair after the other."""
+    probs = preference_level_probs(a.mean, a.std, b.mean, b.std).double() + 0.05
+    probs = (probs / probs.sum(1, keepdim=True)).numpy()
+    drawn = list(itertools.product(range(5), repeat=4))
+    diverging = np.array(["diverging" in agreement_categories([LEVELS[i] for i in four]) for four in drawn])
+    chance = probs[:, np.array(drawn)].prod(2) @ diverging
+    log_loss = [
+        -n * math.log(p) for row, ps in zip(counts.tolist(), probs, strict=True) for n, p in zip(row, ps, strict=True)
+    ]
+    return {
+        "mean_std": float(torch.cat([a.std, b.std]).mean()),
+        "predicted_diverging": float((chance >= 0.5).mean()),
+        "log_loss": sum(log_loss) / float(counts.sum()),
+    }
+
+
+def test_distributions_are_exact_over_pairs(accelerator):
+    head, found = reward_head_entry("mean_variance"), RunningDistributions()
+    a, b, counts = some_outputs(23)
+    for start, end in ((0, 3), (3, 20), (20, 23)):
+        sides = [RewardOutput(mean=side.mean[start:end], std=side.std[start:end]) for side in (a, b)]
+        found.update(*sides, *labelled(counts[start:end]), head)
+    wanted = one_label_at_a_time(a, b, counts)
+    assert 0 < wanted["predicted_diverging"] < 1
+    assert found.read(accelerator) == pytest.approx(wanted, rel=1e-5)
+    assert found.read(accelerator) == {}  # reading starts anew
+
+
+def test_adding_up_early_changes_nothing(accelerator, monkeypatch):
+    head, (a, b, counts) = reward_head_entry("mean_variance"), some_outputs(23)
+    kept, added = RunningDistributions(), RunningDistributions()
+    kept.update(a, b, *labelled(counts), head)
+    monkeypatch.setattr(running_module, "MAX_KEPT_PAIRS", 4)
+    for row in range(23):
+        sides = [RewardOutput(mean=side.mean[row : row + 1], std=side.std[row : row + 1]) for side in (a, b)]
+        added.update(*sides, *labelled(counts[row : row + 1]), head)
+        assert len(added._rows) < 4
+    assert added.read(accelerator) == pytest.approx(kept.read(accelerator))
+
+
+def test_fillers_calibration_and_unknown_strength(accelerator):
+    head, (a, b, counts) = reward_head_entry("mean_variance"), some_outputs(9)
+    real = torch.arange(9) < 7
+    found = RunningDistributions()
+    found.update(a, b, labelled(counts)[0], real.float(), head)
+    seven = [RewardOutput(mean=side.mean[:7], std=side.std[:7]) for side in (a, b)]
+    assert found.read(accelerator) == pytest.approx(one_label_at_a_time(*seven, counts[:7]), rel=1e-5)
+
+    # a calibration belongs to the weights it was fitted for, not to those in training
+    fitted = {**head, "calibration": {"std_scale": 9.0, "tie": 0.1, "slight": 5.0}}
+    found.update(*seven, *labelled(counts[:7]), fitted)
+    assert found.read(accelerator) == pytest.approx(one_label_at_a_time(*seven, counts[:7]), rel=1e-5)
+
+    # one pair, even rewards of std 1, a label 2 without strength: P(A) = (1 - P(tie)) / 2 after smoothing
+    one = RewardOutput(mean=torch.zeros(1), std=torch.ones(1))
+    found.update(one, one, *labelled(torch.tensor([[0.0, 0, 0, 0, 1]]), known=0.0), head)
+    tie = 1 - 2 / (1 + math.exp(0.5 / math.sqrt(2)))
+    for_a = ((1 - tie) / 2 + 2 * 0.05) / 1.25
+    assert found.read(accelerator)["log_loss"] == pytest.approx(-math.log(for_a), rel=1e-5)
+
+    # chosen/rejected pairs have no levels to compare with
+    found.update(one, one, {"level_counts": torch.tensor([[0.0, 0, 0, 0, 1]])}, torch.ones(1), head)
+    assert set(found.read(accelerator)) == {"mean_std", "predicted_diverging"}
+
+
+def test_a_scalar_head_says_nothing_and_nan_stays_nan(accelerator):
+    a, b, counts = some_outputs(5)
+    rest = labelled(counts)
+    found, scalar = RunningDistributions(), reward_head_entry("scalar")
+    found.update(RewardOutput(mean=a.mean), RewardOutput(mean=b.mean), *rest, scalar)
+    assert found.read(accelerator) == {}
+    head = reward_head_entry("mean_variance")
+    found.update(RewardOutput(mean=a.mean * float("nan"), std=a.std), b, *rest, head)
+    assert all(math.isnan(value) for value in found.read(accelerator).values())
+    found.update(a, b, *rest, head)
+    assert found.read(accelerator)["mean_std"] > 0
