@@ -39,6 +39,7 @@ def test_readme_names_real_things():
     """Files the README links to exist; options and objectives it shows are real."""
     from distreward.cli.convert import ConvertArguments
     from distreward.cli.data_options import DATA_OPTIONS
+    from distreward.cli.demo import DemoArguments
     from distreward.cli.divisive import DivisiveArguments
     from distreward.cli.judge_audit import JudgeAuditArguments
     from distreward.cli.judge_options import JudgeRunArguments
@@ -55,6 +56,7 @@ def test_readme_names_real_things():
         *ConvertArguments.__dataclass_fields__,
         *DATA_OPTIONS,
         *LAUNCH_OPTIONS,
+        *DemoArguments.__dataclass_fields__,
         "splits_file",
         "split",
         "input_file",

@@ -25,6 +25,8 @@ COMMANDS = {
     "cover": "of several responses to a prompt, the set that covers most of the predicted population",
     "push": "send a model with its card and results, or a metric, to the Hugging Face Hub",
     "export": "write one output of a reward model as a stock 1-label checkpoint, for TRL and servers",
+    "env": "versions and hardware, for a bug report",
+    "completion": "a script with which bash, zsh or fish completes commands and options",
 }
 """Command name -> what it does. Each is a module of this package with a `main(argv)` that returns an exit status."""
 

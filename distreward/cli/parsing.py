@@ -1,8 +1,10 @@
 """`CommandParser`: TRL's parser (dataclasses, `--config file.yaml`), strict at the gate and with a help one can read."""
 
 import argparse
+import contextlib
+import contextvars
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,34 @@ import yaml
 from trl import TrlParser
 
 from distreward.errors import InputError, nearest
+
+_FINDING = contextvars.ContextVar("_FINDING", default=False)
+
+
+class ParserFound(Exception):
+    """Raised by `CommandParser.parse` inside `parsers_are_found`; carries the parser."""
+
+    def __init__(self, parser: "CommandParser"):
+        super().__init__(parser.prog)
+        self.parser = parser
+
+
+@contextlib.contextmanager
+def parsers_are_found() -> Iterator[None]:
+    """Inside, a command's `main` gets as far as its parser, which comes out in a `ParserFound`; nothing runs.
+
+    So the options that a command takes are listed in one place, the command.
+    """
+    token = _FINDING.set(True)
+    try:
+        yield
+    finally:
+        _FINDING.reset(token)
+
+
+def finding_parsers() -> bool:
+    """Whether `parsers_are_found` is in effect."""
+    return _FINDING.get()
 
 
 class CommandParser(TrlParser):
@@ -42,6 +72,8 @@ class CommandParser(TrlParser):
 
     def parse(self, argv: Sequence[str]) -> tuple[Any, ...]:
         """The dataclasses of `argv`; help texts exit with 0, mistakes raise InputError."""
+        if finding_parsers():
+            raise ParserFound(self)
         argv = list(argv)
         if {"-h", "--help"} & set(argv):
             self._print_essential_help()

@@ -4,6 +4,7 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 
+from distreward.cli.parsing import finding_parsers
 from distreward.errors import InputError, nearest
 
 USAGE = """usage: distreward {command} <what> [options]
@@ -15,6 +16,14 @@ what:
 
 `distreward {command} <what> --help` explains it. Options can also come from a file: --config FILE
 """
+
+
+class SubcommandsFound(Exception):
+    """Raised by `run_subcommand` inside `parsing.parsers_are_found`; carries the table of sub-commands."""
+
+    def __init__(self, subcommands: Mapping[str, tuple[str, str]]):
+        super().__init__(", ".join(subcommands))
+        self.subcommands = subcommands
 
 
 def run_subcommand(argv: Sequence[str], command: str, purpose: str, subcommands: Mapping[str, tuple[str, str]]) -> int:
@@ -29,6 +38,8 @@ def run_subcommand(argv: Sequence[str], command: str, purpose: str, subcommands:
     Raises:
         InputError: the second word is none of them.
     """
+    if finding_parsers():
+        raise SubcommandsFound(subcommands)
     argv = list(argv)
     if not argv or argv[0] in ("-h", "--help", "help"):
         rows = "\n".join(f"  {name:<18} {what}" for name, (_, what) in subcommands.items())
