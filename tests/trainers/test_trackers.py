@@ -85,7 +85,8 @@ def test_wandb_offline(train, tmp_path, monkeypatch):
 
 @pytest.mark.skipif(find_spec("trackio") is None, reason="needs the `trackers` extra")
 def test_trackio(train, tmp_path, monkeypatch):
-    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    for module in ("utils", "sqlite_storage"):  # they read TRACKIO_DIR when imported, which may have happened
+        monkeypatch.setattr(f"trackio.{module}.TRACKIO_DIR", tmp_path / "trackio")
     train("trackio", project="rewards")
     [file] = (tmp_path / "trackio").rglob("rewards.db")
     with sqlite3.connect(file) as db:
