@@ -62,11 +62,8 @@ def hub(online, monkeypatch):
 
     Large files go by Git LFS: Xet is a protocol of its own, for which there is no stand-in.
     """
-    from huggingface_hub import close_session
-
     from tests.hub.hub_server import WRITER, HubServer
 
-    close_session()  # a connection that is kept open may lead to an earlier server on the same port
     with HubServer() as server:
         pages = server.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.endpoint)
