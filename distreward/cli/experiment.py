@@ -200,7 +200,8 @@ def settings_of(arguments: ExperimentArguments, config: DistributionalRewardConf
     """What every cell's number depends on besides its own row, seed, fold and eta."""
     settings = {name: getattr(arguments, name) for name in ("folds", "split_seed", "eval_size", "test_size")}
     left_out = ("output_dir", "seed", "eta", "label_aggregation", "calibrate", "resume_from_checkpoint")
-    return settings | {name: value for name, value in public_facts(config).items() if name not in left_out}
+    shaping = {name: value for name, value in public_facts(config).items() if name not in left_out}
+    return settings | {name: value for name, value in shaping.items() if not name.startswith(("hub_", "push_to_hub"))}
 
 
 def show(values: dict[str, Any], title: str) -> None:
