@@ -1,8 +1,10 @@
-"""The pages in `docs`: their runnable blocks run, their numbers are ours, their links and commands are real."""
+"""README and the pages in `docs`: their runnable blocks run, their numbers are ours, their links and names are real."""
 
+import ast
 import io
 import json
 import re
+import shutil
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from transformers import LlamaForCausalLM
 
 from distreward.cli.main import COMMANDS
 from distreward.data.encoding import encode_conversation
-from distreward.data.loading import LOADERS
+from distreward.data.loading import LOADERS, load_preferences
 from distreward.data.own_labels.columns import FORMATS, KEYS
 from distreward.data.sources.published import PUBLISHED, options_of
 from distreward.hub.files import PUBLISHED_RESULTS
@@ -63,15 +65,52 @@ def run_page(name: str) -> dict:
     return namespace
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_and_commands_are_real(page):
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
+def test_links_commands_and_imports_are_real(page):
     text = page.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#]+)\)", text):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         assert target.startswith("https://") or (page.parent / target).exists(), target
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        compile(block, page.name, "exec")
+        imports = [node for node in ast.parse(block).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        exec(compile(ast.Module(imports, []), page.name, "exec"), {})
     assert set(re.findall(r"distreward (\w+)(?: [\w-]+)? --", text)) <= set(COMMANDS)
-    assert f"docs/{page.name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page_is_in_the_navigation(page):
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    entries = re.findall(
+        r"^(?:.*<)?([\w/.-]+)>?$", "\n".join(re.findall(r"```{toctree}\n(.*?)```", text, re.DOTALL)), re.M
+    )
+    assert page.stem in (*entries, "index")
+
+
+def test_readme_runs(workplace):
+    """Its base model is one of the tiny ones, `pairs` and `inputs` are what the sentences around the blocks say."""
+    row = {"response_a": "Red.", "response_b": "I cannot say.", "preferences": [2, -1, 0]}
+    rows = [{**row, "id": f"q{n}", "prompt": f"Name a colour {n}?"} for n in range(4)]
+    Path("labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shutil.rmtree("out")
+    blocks = RUNNABLE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    train, score, plain = [block.replace("Qwen/Qwen2.5-0.5B-Instruct", "policy") for block in blocks]
+    namespace: dict = {"pairs": load_preferences("labels.jsonl")}
+    exec(train, namespace)
+    namespace["trainer"].save_model()
+    exec(score, namespace)
+    predicted = namespace["predicted"]
+    assert predicted.mean_a.shape == (4,)
+    texts = [[*pair["prompt"], {"role": "assistant", "content": pair["response_a"]}] for pair in namespace["pairs"]]
+    tokenizer = namespace["scorer"].tokenizer
+    ids = [encode_conversation(tokenizer, messages) for messages in texts]
+    namespace["inputs"] = tokenizer.pad({"input_ids": ids}, return_tensors="pt", padding_side="right")
+    with torch.no_grad():
+        exec(plain, namespace)
+    assert_allclose(namespace["mean"], predicted.mean_a, atol=1e-5)
+    assert_allclose(namespace["std"], predicted.std_a, atol=1e-5)
+
+
+def test_the_page_on_training_runs():
+    assert run_page("training.md")["found"]["diverging_id_auroc"] == 1.0
 
 
 def test_serving_runs_and_agrees_with_us(workplace):

@@ -36,6 +36,7 @@ synthetic set, and compare them on prompts they never saw. Takes minutes on two 
 
   distreward demo
   distreward demo --quick     # about a minute, a fifth of the pairs: shows that it runs, not how well
+  distreward demo --encoder_only          only write its encoder, a base model to train on: distreward-demo/encoder
 """
 
 DEMO_OBJECTIVES = ("bradley_terry", "mean_variance_kl", "likert_kl")
@@ -66,6 +67,13 @@ class DemoArguments:
             + ". A size given beside it counts."
         },
     )
+    encoder_only: bool = field(
+        default=False,
+        metadata={
+            "help": "Write the encoder to OUTPUT_DIR/encoder and stop: a small base model for `distreward train "
+            "--freeze_backbone true` that needs no network."
+        },
+    )
 
     def sized(self) -> "DemoArguments":
         """With `quick`, every size that is still at its default shrunk to the quick one.
@@ -88,6 +96,9 @@ def main(argv: Sequence[str]) -> int:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()  # a new head on an encoder is what we want, not a warning
     model_path = str(save_encoder(packaged, output_dir / "encoder"))
+    if arguments.encoder_only:
+        print(f"encoder: {model_path}")
+        return 0
     sizes = {
         "train": arguments.train_pairs,
         "validation": arguments.validation_pairs,

@@ -66,7 +66,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
 
     Used directly it trains the host's own objective, Bradley-Terry.
 
-    Example:
+    A whole script::
 
         trainer = MeanVarianceKLRewardTrainer(
             model="Qwen/Qwen2.5-0.5B-Instruct",
