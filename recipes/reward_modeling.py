@@ -1,6 +1,6 @@
 """Train a distributional reward model, the way TRL's own script trains a plain one.
 
-    accelerate launch recipes/reward_modeling.py --config recipes/synthetic_mean_variance_kl.yaml
+    accelerate launch recipes/reward_modeling.py --config recipes/synthetic/mean_variance_kl.yaml
     accelerate launch recipes/reward_modeling.py --objective likert_kl --dataset_name labels.jsonl \
         --model_name_or_path Qwen/Qwen2.5-0.5B-Instruct --output_dir out
 """

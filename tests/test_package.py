@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -61,3 +62,20 @@ def test_readme_numbers_come_from_the_committed_results():
         ):
             assert estimate_text(lookup(model, path)) in text
     assert f"AUROC of {results['oracle']['diverging_id_auroc']['value']:.2f}" in text
+
+
+def test_every_tracked_file_of_the_package_is_built(tmp_path):
+    """Templates, launch files and pages too: what setuptools builds from a copy of the tracked files, file by file."""
+    pytest.importorskip("setuptools")
+    listed = subprocess.run(["git", "ls-files", "distreward"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode or not listed.stdout:
+        pytest.skip("not a git checkout")
+    tracked = {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
+    for name in [*tracked, "setup.cfg", "setup.py", "README.md", "LICENSE"]:
+        (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / "source" / name)
+    command = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path / "built")]
+    subprocess.run(command, cwd=tmp_path / "source", check=True, capture_output=True)
+    built = (path for path in (tmp_path / "built").rglob("*") if path.is_file())
+    assert {path.relative_to(tmp_path / "built").as_posix() for path in built} == tracked
+    assert {Path(name).suffix for name in tracked} >= {".py", ".jinja", ".md", ".yaml"}
