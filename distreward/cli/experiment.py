@@ -16,7 +16,7 @@ from transformers.utils import logging as transformers_logging
 from distreward.analysis.plots import headless_pyplot
 from distreward.cli.data_options import DATA_OPTIONS, DataOptions
 from distreward.cli.parsing import CommandParser
-from distreward.cli.results import prepare_output_dir, versions, write_results, write_text
+from distreward.cli.results import prepare_output_dir, publishable, versions, write_results, write_text
 from distreward.cli.tables import estimate_text
 from distreward.cli.train import describe, public_facts
 from distreward.data.agreement import level_counts
@@ -31,7 +31,8 @@ from distreward.experiments.page.tables import COLUMNS, HEADINGS, LEVEL_COLUMNS,
 from distreward.experiments.page.words import NO_SCORES, NO_STRENGTH
 from distreward.experiments.plan import ETAS, ROWS, Cell, held_out_pairs, plan_cells, usable_rows
 from distreward.experiments.provenance import makers, runs_made, settings_list
-from distreward.experiments.running import claim_folder, run_cells, source_digest
+from distreward.experiments.running import claim_folder, run_cells, source_commit, source_digest
+from distreward.experiments.settings import BackboneConfig, ExperimentConfig, setting_defaults
 from distreward.experiments.stock import read_stock_runs, score_stock_model, stock_names
 from distreward.trainers import DistributionalRewardConfig
 
@@ -51,6 +52,7 @@ ESSENTIAL = (
     "dataset_name", "model_name_or_path", "output_dir", "rows", "seeds", "folds", "etas", "eval_size", "test_size",
     "stock_models", "split_seed", "n_bootstrap", "by", "figures", "render_only", "learning_rate", "num_train_epochs", "per_device_train_batch_size",
     "max_length", "truncation", "chat_template_path", "freeze_backbone", "feature_cache_dir", "eval_every_epochs",
+    "use_peft", "lora_r", "load_in_8bit", "load_in_4bit", "dtype", "attn_implementation",
 )  # fmt: skip
 
 
@@ -107,29 +109,36 @@ class ExperimentArguments:
 def main(argv: Sequence[str]) -> int:
     """Run the command; returns the exit status: 1 where a run failed."""
     started = time.time()
-    dataclasses = (ExperimentArguments, DistributionalRewardConfig, DataOptions)
+    dataclasses = (ExperimentArguments, ExperimentConfig, BackboneConfig, DataOptions)
     parser = CommandParser("experiment", dataclasses, DESCRIPTION, (*ESSENTIAL, *DATA_OPTIONS))
-    arguments, config, options = parser.parse(argv)
+    arguments, config, backbone, options = parser.parse(argv)
     arguments.check()
+    backbone.check()
+    config.model_init_kwargs = backbone.model_init_kwargs() | (config.model_init_kwargs or {})
     dataset = options.load(arguments.dataset_name)
     parts_of(dataset, level_counts(dataset["preferences"][:]), arguments.keys)  # a wrong key is told before training
     rows = usable_rows(dataset, arguments.rows)
     folder = prepare_output_dir(config.output_dir)
     data = describe(arguments.dataset_name, dataset)
-    settings = settings_of(arguments, config)
-    claim_folder(folder, {"data": data["fingerprint"], "model": arguments.model_name_or_path, **settings})
+    settings = settings_of(arguments, config) | backbone.given()
+    key = {"data": data["fingerprint"], "model": arguments.model_name_or_path, **settings}
+    claim_folder(folder, key, setting_defaults())
     cells = list(plan_cells(rows, arguments.seeds, arguments.folds, arguments.etas))
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     sizes = tuple(as_size(size) for size in (arguments.eval_size, arguments.test_size))
+    made_with = {"data": data["fingerprint"], "model": arguments.model_name_or_path, "settings": settings}
+    made_with |= {"versions": versions(), "source": source_digest(), "commit": source_commit()}
+    made_with = publishable(made_with)
     tested = held_out_pairs(dataset, arguments.folds, sizes, arguments.split_seed)
     stock = stock_names(arguments.stock_models)
     if arguments.render_only:
         failed = [cell for cell in cells if has_failed(cell, folder)]
     else:
         failed = run_cells(
-            cells, dataset, arguments.folds, sizes, arguments.split_seed, arguments.model_name_or_path, config, folder
-        )
+            cells, dataset, arguments.folds, sizes, arguments.split_seed, arguments.model_name_or_path, config, folder,
+            backbone, made_with,
+        )  # fmt: skip
         for name, path in stock.items():
             score_stock_model(name, path, dataset, tested, config.max_length, folder)
     found = collect_runs(cells, folder, dataset)
@@ -171,7 +180,7 @@ def render(
     figures = {}
     if arguments.figures:
         figures = draw_experiment(results, found, level_counts(dataset["preferences"][:]), folder / "figures")
-    settings = settings_list(data, facts, {**values, **results}, versions())
+    settings = settings_list(publishable(data), publishable(facts), {**values, **results}, versions())
     name = Path(arguments.dataset_name).name
     page = experiment_page(results, figures, settings, name, arguments.n_bootstrap, warnings)
     write_text(folder / "report.html", page)

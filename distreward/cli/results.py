@@ -52,7 +52,7 @@ def write_results(
         **values,
     }
     path = output_dir / "results.json"
-    write_text(path, json.dumps(_plain(results), indent=1, allow_nan=False) + "\n")
+    write_text(path, json.dumps(publishable(results), indent=1, allow_nan=False) + "\n")
     return path
 
 
@@ -74,17 +74,17 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _plain(value: Any) -> Any:
+def publishable(value: Any) -> Any:
     """JSON's own types: undefined floats become None, arrays lists, enums strings; of absolute paths only the name stays.
 
     Results are published; where somebody's files lie is nobody's business.
     """
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): publishable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
-        return [_plain(item) for item in value]
+        return [publishable(item) for item in value]
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return publishable(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, (bool, int)):

@@ -13,6 +13,7 @@ from datasets import Dataset
 
 from distreward.data.agreement import level_counts
 from distreward.experiments.plan import ROWS, Cell
+from distreward.experiments.settings import BackboneConfig
 from distreward.metrics.calibration import level_log_loss
 from distreward.scoring import PairPredictions, RewardScorer
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
@@ -23,7 +24,13 @@ FACTS, PREDICTIONS, FAILURE = "cell.json", "predictions.npz", "failed.txt"
 
 
 def run_cell(
-    cell: Cell, splits: dict[str, Dataset], model: str, config: DistributionalRewardConfig, folder: Path
+    cell: Cell,
+    splits: dict[str, Dataset],
+    model: str,
+    config: DistributionalRewardConfig,
+    folder: Path,
+    backbone: BackboneConfig | None = None,
+    made_with: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Train one cell and predict its development and test pairs.
 
@@ -35,6 +42,8 @@ def run_cell(
         model: base model, a directory or Hub id.
         config: training settings that all cells share.
         folder: of this cell.
+        backbone: precision and adapter of the model; None for TRL's defaults.
+        made_with: what else the numbers depend on (data, versions, source), kept in `cell.json`.
 
     Returns:
         What `cell.json` holds.
@@ -50,7 +59,11 @@ def run_cell(
         calibrate=False,  # `experiments.calibrated` does it from the predictions, for a table with and without
     )
     trainer = OBJECTIVES[row.objective](
-        model, args=settings, train_dataset=splits["train"], eval_dataset=splits["validation"]
+        model,
+        args=settings,
+        train_dataset=splits["train"],
+        eval_dataset=splits["validation"],
+        **({} if backbone is None else backbone.trainer_kwargs()),
     )
     trainer.train()
     development = trainer.evaluate()  # tunes lambda, on the development pairs of the best checkpoint
@@ -70,6 +83,7 @@ def run_cell(
         "development_log_loss": development_log_loss(found["validation"], splits["validation"]),
         "rows": {name: split.num_rows for name, split in splits.items()},
         "seconds": round(time.time() - started, 1),
+        **(made_with or {}),
     }
     write_facts(folder, facts)
     return facts

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from distreward.data.encoding import resolve_chat_template
 from distreward.errors import InputError
 from distreward.experiments.cells import FAILURE, note_failure, read_facts, run_cell
 from distreward.experiments.plan import Cell, split_fold
+from distreward.experiments.settings import BackboneConfig
 from distreward.modeling.tokenizers import open_tokenizer
 from distreward.trainers import DistributionalRewardConfig
 from distreward.trainers.preparation import with_tokens
@@ -24,12 +26,13 @@ logger = logging.getLogger("distreward")
 KEY_FILE = "experiment.json"
 
 
-def claim_folder(folder: Path, key: dict[str, Any]) -> None:
+def claim_folder(folder: Path, key: dict[str, Any], defaults: dict[str, Any] | None = None) -> None:
     """Make `folder` this experiment's, or refuse it if it holds the cells of another one.
 
     Args:
         folder: of the experiment.
         key: everything a number depends on: data, model, settings. Which rows and seeds are run may change.
+        defaults: values of settings that one side does not name: left at their default, or younger than the cells.
 
     Raises:
         InputError: naming the first setting that differs.
@@ -37,13 +40,14 @@ def claim_folder(folder: Path, key: dict[str, Any]) -> None:
     file = folder / KEY_FILE
     if file.is_file():
         found = json.loads(file.read_text(encoding="utf-8"))
-        different = [name for name in key if found.get(name) != key[name]]
-        if different:
-            name = different[0]
-            raise InputError(
-                f"--output_dir {folder}: holds cells made with {name} = {found.get(name)!r}, not {key[name]!r}; name another "
-                "folder, or take the old setting."
-            )
+        defaults = json.loads(json.dumps(defaults or {}, default=str))
+        for name in {**key, **found}:
+            then, now = (side.get(name, defaults.get(name)) for side in (found, key))
+            if then != now:
+                raise InputError(
+                    f"--output_dir {folder}: holds cells made with {name} = {then!r}, not {now!r}; name another folder, or take "
+                    "the old setting."
+                )
         return
     temporary = file.with_name(f".{file.name}.tmp")
     temporary.write_text(json.dumps(key, indent=1) + "\n", encoding="utf-8")
@@ -59,6 +63,8 @@ def run_cells(
     model: str,
     config: DistributionalRewardConfig,
     folder: Path,
+    backbone: BackboneConfig | None = None,
+    made_with: dict[str, Any] | None = None,
 ) -> list[Cell]:
     """Run the cells that are not done yet.
 
@@ -67,7 +73,7 @@ def run_cells(
         dataset: all labelled pairs.
         folds, split_seed: see `split_fold`.
         sizes: development and test size.
-        model, config: see `run_cell`.
+        model, config, backbone, made_with: see `run_cell`.
         folder: of the experiment; each cell has a folder in its `cells`.
 
     Returns:
@@ -87,7 +93,7 @@ def run_cells(
             # checkpoints of a run that was killed would count among this run's when the oldest are deleted
             shutil.rmtree(place / "training", ignore_errors=True)
             try:
-                run_cell(cell, splits, model, config, place)
+                run_cell(cell, splits, model, config, place, backbone, made_with)
                 (place / FAILURE).unlink(missing_ok=True)
             except InputError:
                 raise  # a setting that no cell can work with
@@ -116,3 +122,22 @@ def source_digest() -> str:
         digest.update(str(file.relative_to(root)).encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def source_commit() -> str | None:
+    """The commit that the package was run from, with `+` where files differ from it; None outside a git checkout."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--", Path(__file__).parents[1].name],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):  # no git, or a checkout that git does not trust
+        return None
+    return head.stdout.strip()[:12] + ("+" if changed.stdout.strip() else "")
