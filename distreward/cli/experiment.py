@@ -181,7 +181,7 @@ def render(
     if arguments.figures:
         figures = draw_experiment(results, found, level_counts(dataset["preferences"][:]), folder / "figures")
     settings = settings_list(publishable(data), publishable(facts), {**values, **results}, versions())
-    name = Path(arguments.dataset_name).name
+    name = Path(arguments.dataset_name).name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".parquet")
     page = experiment_page(results, figures, settings, name, arguments.n_bootstrap, warnings)
     write_text(folder / "report.html", page)
     for metric, estimate in results["average_distribution"].items():

@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from dataclasses import asdict, is_dataclass
+from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,12 @@ def versions() -> dict[str, str]:
 
 
 def publishable(value: Any) -> Any:
-    """JSON's own types: undefined floats become None, arrays lists, enums strings; of absolute paths only the name stays.
+    """JSON's own types: undefined floats become None, arrays lists, enums their value; of absolute paths only the name stays.
 
     Results are published; where somebody's files lie is nobody's business.
     """
+    if isinstance(value, Enum):
+        return publishable(value.value)
     if isinstance(value, dict):
         return {str(key): publishable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):

@@ -46,7 +46,7 @@ def settings_list(
         text = f"{runs['runs']} runs (seeds {_list(runs['seeds'])}; folds {_list(runs['folds'])}), {runs['seconds']:,.0f} s"
         if "etas" in runs:
             chosen = sorted(Counter(runs["etas"]).items())
-            text += "; eta chosen on development pairs: " + ", ".join(f"{eta:g} {n} times" for eta, n in chosen)
+            text += "; eta chosen on development pairs: " + ", ".join(f"{eta:g} ({n} times)" for eta, n in chosen)
         if "lambdas" in runs:
             text += f"; lambda tuned on development pairs: median {np.median(runs['lambdas']):.3g}"
         found.append((row, text))

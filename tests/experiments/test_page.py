@@ -106,4 +106,4 @@ def test_the_settings_list_what_made_the_runs(tested, results):
     assert values["runs"]["bradley_terry"] == {"runs": 2, "seeds": [0, 1], "folds": [0], "seconds": 4.0}
     assert {"runs": 2, "source": "abc", "torch": "2.13.0"} in values["made_with"]
     listed = dict(settings_list({"name": "d", "fingerprint": "f", "rows": 72}, {"folds": 2}, values, {"python": "3"}))
-    assert "eta chosen on development pairs: 0.5 2 times" in listed["mean_variance_kl"] and listed["folds"] == 2
+    assert "eta chosen on development pairs: 0.5 (2 times)" in listed["mean_variance_kl"] and listed["folds"] == 2
