@@ -27,7 +27,7 @@ from distreward.losses.preference import smooth
 from distreward.metrics.divergence import diverging_probability
 from distreward.metrics.loading import METRICS
 from distreward.modeling import REWARD_HEADS, AutoRewardModel, reward_head_entry
-from distreward.scoring import RewardScorer
+from distreward.scoring import PairPredictions, RewardScorer
 from tests.conftest import make_tokenizer
 
 ROOT = Path(__file__).parents[1]
@@ -169,6 +169,12 @@ def test_the_numpy_formulas_are_the_heads_and_the_losses(formulas):
     # by hand: equal responses with std 0.5 each: P(tie) = 2 sigmoid(0.5 / sqrt(0.5)) - 1 = 0.33952, smoothed (p + 0.05) / 1.25
     even = np.array([[0.0, 0.4]])
     assert formulas["level_probs"](even, even, MEAN_VARIANCE)[0, 2] == pytest.approx((0.33952 + 0.05) / 1.25, abs=1e-5)
+
+    fit = {"std_scale": 1.7, "tie": 0.3, "slight": 2.2}
+    calibrated = {**MEAN_VARIANCE, "calibration": fit}
+    columns = [np.stack([head.mean, head.std, *[np.full(200, np.nan)] * 5], axis=1) for head in heads]
+    ours = PairPredictions.from_columns(np.hstack(columns), calibrated).level_probs()
+    assert_allclose(formulas["level_probs"](raw_a, raw_b, calibrated), ours, atol=1e-6)
 
     logits = 3 * generator.standard_normal((200, 5))
     likert = REWARD_HEADS["likert"].read(torch.tensor(logits), {})

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -99,3 +101,30 @@ def test_swapping_the_responses_changes_no_value(head):
     )
     for name in ("preference_accuracy", "diverging_id_auroc"):
         assert_allclose(first[name]["value"], second[name]["value"])
+
+
+def test_labels_without_strength_are_compared_with_levels_without():
+    p = predictions("mean_variance")
+    known = np.zeros(len(COUNTS), dtype=bool)
+    preferred = np.stack([COUNTS[:, :2].sum(1), 0 * known, COUNTS[:, 2], 0 * known, COUNTS[:, 3:].sum(1)], axis=1)
+    metrics = evaluate_predictions(p, preferred, n_bootstrap=0, strength_known=known)
+    probs = p.level_probs()
+    merged = np.stack([probs[:, :2].sum(1), 0 * known, probs[:, 2], 0 * known, probs[:, 3:].sum(1)], axis=1)
+    assert metrics["level_calibration"]["brier"] == level_calibration(merged, preferred, n_bootstrap=0)["brier"]
+    assert (
+        metrics["level_calibration"]["brier"]["value"]
+        < level_calibration(probs, preferred, n_bootstrap=0)["brier"]["value"]
+    )
+
+
+def test_calibrated_and_uncalibrated_levels_stand_side_by_side():
+    plain, fit = predictions("mean_variance"), {"std_scale": 2.0, "tie": 0.4, "slight": 1.2}
+    calibrated = replace(plain, reward_head={**plain.reward_head, "calibration": fit})
+    before, after = (evaluate_predictions(p, COUNTS, n_bootstrap=0) for p in (plain, calibrated))
+    assert "level_calibration_uncalibrated" not in before
+    uncalibrated = {name: estimate["value"] for name, estimate in after["level_calibration_uncalibrated"].items()}
+    assert uncalibrated == {name: estimate["value"] for name, estimate in before["level_calibration"].items()}
+    assert after["level_calibration"]["brier"]["value"] != uncalibrated["brier"]
+    assert (
+        after["diverging_id_auroc"]["value"] == before["diverging_id_auroc"]["value"]
+    )  # the paper's score is as it was
