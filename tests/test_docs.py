@@ -303,3 +303,13 @@ def test_the_page_on_publishing_names_what_goes_and_what_stays():
     text = (ROOT / "docs" / "publishing.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in text for name in (*PUBLISHED_RESULTS, *METRICS, "training_args.bin", "splits.json"))
     assert f"at most {['no', 'one', 'two', 'three', 'four'][ATTEMPTS - 1]} times" in text and MAX_PAUSE == 5.5 * 60
+
+
+def test_the_page_on_model_cards_runs_and_names_every_command_that_writes_one(workplace):
+    page = run_page("model-cards.md")
+    card = page["path"].read_text(encoding="utf-8")
+    assert "license: apache-2.0" in card and "# my-reward-model" in card
+    assert "the hardware" in page["unknown"] and "- the hardware" in card
+    assert page["found"] == ["Hugging Face token", "home folder"] and page["clean"] == "labels from ~/labels.jsonl"
+    text = (ROOT / "docs" / "model-cards.md").read_text(encoding="utf-8")
+    assert all(f"distreward {name}" in text for name in ("train", "evaluate", "calibrate", "demo", "card"))

@@ -125,3 +125,32 @@ def plot_winner_rates(rates: Mapping[str, Mapping[str, Mapping[str, float]]], pa
     axis.set_ylabel("share of pairs with a winner")
     axis.legend(frameon=False, ncol=3, loc="lower center", bbox_to_anchor=(0.5, -0.3), fontsize="small")
     return save_figure(figure, path)
+
+
+def plot_reliability(curves: Mapping[str, Any], path: Path) -> Path:
+    """Predicted probability against observed share: of the levels of labels, and of pairs that diverge.
+
+    Args:
+        curves: `levels` and `diverging`, lists of `{"predicted", "observed", "n"}` (`metrics.reliability`), and
+            `n_annotators`.
+        path: PNG to write.
+
+    A model is right on the dashed line; below it, it promises more than comes. Areas of the dots grow with `n`.
+    """
+    plt = headless_pyplot()
+    panels = (
+        ("levels", "a label at a level", "labels", "#1b6ca8"),
+        ("diverging", f"{curves['n_annotators']} annotators diverge", "pairs", "#c0392b"),
+    )
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 4.2), sharey=True)
+    for axis, (name, event, unit, colour) in zip(axes, panels, strict=True):
+        x, y, n = (
+            np.array([entry[key] for entry in curves[name]], dtype=float) for key in ("predicted", "observed", "n")
+        )
+        axis.plot([0, 1], [0, 1], color="#7f8c8d", linestyle="--", linewidth=1)
+        axis.plot(x, y, color=colour, linewidth=1)
+        axis.scatter(x, y, s=20 + 180 * n / max(n.max(initial=1), 1), color=colour, alpha=0.6, linewidths=0)
+        axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel=f"predicted probability: {event}")
+        axis.set_title(f"{event} ({int(n.sum() / (5 if name == 'levels' else 1)):,} {unit})")
+    axes[0].set_ylabel("observed share")
+    return save_figure(figure, path)

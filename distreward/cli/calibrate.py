@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from distreward.cli.data_options import DATA_OPTIONS, DATASET_HELP, DataOptions
-from distreward.cli.evaluate import ModelArguments, load_pairs, warn_about_overlap
+from distreward.cli.evaluate import ModelArguments, load_pairs, overlap_with_training
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results
 from distreward.cli.tables import estimate_text, print_rows
@@ -16,6 +16,8 @@ from distreward.cli.train import describe
 from distreward.data.agreement import level_counts
 from distreward.data.splitting import prompt_key
 from distreward.errors import InputError
+from distreward.hub.facts import read_facts
+from distreward.hub.writing import CARD, write_card
 from distreward.metrics.calibration import level_calibration, level_log_loss
 from distreward.modeling.rewriting import copy_with_reward_head
 from distreward.scoring.calibration import announce, fit_calibration, uncalibrated
@@ -59,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
     dataset = load_pairs(arguments, options)
     processes = running_processes()
     scorer = arguments.open(processes)
-    warn_about_overlap([arguments.model_name_or_path], dataset)
+    overlap_with_training([arguments.model_name_or_path], dataset)
     output_dir = prepare_output_dir(arguments.output_dir)
     predictions = scorer.score_pairs(dataset)
     if processes is not None and not processes.is_main_process:
@@ -92,6 +94,8 @@ def main(argv: Sequence[str]) -> int:
     values = {"calibration": fit.calibration, "why_not": fit.why_not, **measured, "reward_head": entry}
     data = describe(arguments.dataset_name, dataset)
     path = write_results(output_dir, "calibrate", {**vars(arguments), **options.given()}, data, started, values)
+    if (output_dir / CARD).is_file():  # the copy of a card that knows nothing of the calibration
+        write_card(read_facts(output_dir))
     with_it = "with its calibration" if fit.calibration is not None else "WITHOUT a calibration (see the warning above)"
     print(f"checkpoint {with_it}: {output_dir}\nall numbers: {path}")
     return 0

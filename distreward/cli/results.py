@@ -1,17 +1,17 @@
 """`results.json`: what every command writes beside its table, and what scripts may rely on."""
 
-import json
-import math
 import os
 import platform
 import time
 from dataclasses import asdict, is_dataclass
-from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from distreward.errors import InputError
+from distreward.hub.plain import publishable, write_json, write_text
+
+__all__ = ["prepare_output_dir", "publishable", "versions", "write_results", "write_text"]
 
 PACKAGES = ("distreward", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "evaluate")
 
@@ -42,7 +42,8 @@ def write_results(
         values: the command's own keys.
 
     Returns:
-        The file's path. Numbers that are undefined are `null`.
+        The file's path. Numbers that are undefined are `null`; of absolute paths only the name is written, and nothing
+        secret (`distreward.hub.secrets`).
     """
     results = {
         "command": command,
@@ -52,16 +53,7 @@ def write_results(
         "seconds": round(time.time() - started, 1),
         **values,
     }
-    path = output_dir / "results.json"
-    write_text(path, json.dumps(publishable(results), indent=1, allow_nan=False) + "\n")
-    return path
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file in one piece: readers see the old one or the new one, never half."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    return write_json(output_dir / "results.json", results)
 
 
 def versions() -> dict[str, str]:
@@ -73,24 +65,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def publishable(value: Any) -> Any:
-    """JSON's own types: undefined floats become None, arrays lists, enums their value; of absolute paths only the name stays.
-
-    Results are published; where somebody's files lie is nobody's business.
-    """
-    if isinstance(value, Enum):
-        return publishable(value.value)
-    if isinstance(value, dict):
-        return {str(key): publishable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [publishable(item) for item in value]
-    if hasattr(value, "tolist"):
-        return publishable(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    text = str(value)
-    return Path(text).name if text.startswith(("/", "~")) else text

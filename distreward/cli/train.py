@@ -15,10 +15,13 @@ from distreward.cli.data_options import DATA_OPTIONS, DATASET_HELP, DataOptions
 from distreward.cli.launching import LAUNCH_OPTIONS, LaunchOptions
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results, write_text
+from distreward.data.facts import data_facts
 from distreward.data.loading import fingerprint, load_preferences
+from distreward.data.sources.published import LICENCES
 from distreward.data.splitting import THE_REST, AtLeast, split_by_prompt
 from distreward.errors import InputError, nearest
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig, StopOnSignal, last_complete_checkpoint
+from distreward.trainers.card import SETTINGS, training_facts
 
 logger = logging.getLogger("distreward")
 
@@ -74,6 +77,10 @@ class TrainArguments:
         metadata={"help": "In place of --test_share: at least so many pairs (the paper: 500), whole prompts."},
     )
     split_seed: int = field(default=0, metadata={"help": "Seed of the split by prompt."})
+    license_of_data: str | None = field(
+        default=None,
+        metadata={"help": "Licence of the data, for the model card, as cc-by-4.0; of published sets it is known."},
+    )
 
 
 def main(argv: Sequence[str]) -> int:
@@ -98,27 +105,11 @@ def main(argv: Sequence[str]) -> int:
         return 128 + stop.interrupted
 
     trainer.save_model(_internal_call=True)  # not to the Hub yet: card and results.json are still to come
-    development = trainer.evaluate() if trainer.eval_dataset is not None else {}
+    if trainer.eval_dataset is not None:
+        trainer.evaluate()
     if trainer.is_world_process_zero():
-        data = {name: describe(arguments.dataset_name, split) for name, split in splits.items()}
-        values = {
-            "objective": arguments.objective,
-            "reward_head": getattr(trainer.model.config, "reward_head", None),
-            "development": development,
-            "steps": trainer.state.global_step,
-            "processes": {
-                "number": trainer.accelerator.num_processes,
-                "distributed_type": trainer.accelerator.distributed_type.value,
-            },
-            "best_checkpoint": trainer.state.best_model_checkpoint,
-        }
-        config_facts = {
-            **vars(arguments),
-            **options.given(),
-            "model": model_arguments.model_name_or_path,
-            **public_facts(config),
-        }
-        path = write_results(output_dir, "train", config_facts, data, started, values)
+        path = write_facts(output_dir, trainer, arguments, model_arguments, options, splits, started, checkpoint)
+        trainer.create_model_card(dataset_name=arguments.dataset_name)
         print(f"model saved to {output_dir}, facts of the run in {path}")
     try:
         if config.push_to_hub:
@@ -126,6 +117,33 @@ def main(argv: Sequence[str]) -> int:
     finally:
         trainer.end()
     return 0
+
+
+def write_facts(
+    output_dir: Path,
+    trainer: Any,
+    arguments: TrainArguments,
+    model_arguments: ModelConfig,
+    options: DataOptions,
+    splits: dict[str, Dataset],
+    started: float,
+    checkpoint: Path | None = None,
+) -> Path:
+    """`results.json` of the run: what the trainer knows, and what only the command knows."""
+    facts = training_facts(trainer)
+    given = {name: describe(arguments.dataset_name, split, arguments.license_of_data) for name, split in splits.items()}
+    data = {name: facts["data"].get(name, {}) | described for name, described in given.items()}
+    values = {key: value for key, value in facts.items() if key not in ("data", "config", "versions")}
+    values["best_checkpoint"] = trainer.state.best_model_checkpoint
+    values["resumed_from"] = None if checkpoint is None else checkpoint.name
+    config_facts = {
+        **vars(arguments),
+        **options.given(),
+        "model": model_arguments.model_name_or_path,
+        "use_peft": model_arguments.use_peft,
+        **public_facts(trainer.args),
+    }
+    return write_results(output_dir, "train", config_facts, data, started, values)
 
 
 def check_arguments(arguments: TrainArguments, model_arguments: ModelConfig) -> None:
@@ -226,16 +244,13 @@ def checkpoint_to_resume(config: DistributionalRewardConfig, output_dir: Path) -
     return path
 
 
-def describe(name: str, dataset: Dataset) -> dict[str, Any]:
-    """Name, fingerprint and rows of a data set, for `results.json`."""
-    return {"name": name, "fingerprint": fingerprint(dataset), "rows": dataset.num_rows}
+def describe(name: str, dataset: Dataset, licence: str | None = None) -> dict[str, Any]:
+    """Name, fingerprint and `data_facts` of a data set, for `results.json`."""
+    known = licence or LICENCES.get(name)
+    return {"name": name, "fingerprint": fingerprint(dataset), **data_facts(dataset, known)}
 
 
 def public_facts(config: DistributionalRewardConfig) -> dict[str, Any]:
     """The settings that shape a run; tokens and machine settings stay out."""
-    names = [name for name in ESSENTIAL if hasattr(config, name)] + [
-        "lr_scheduler_type",
-        "warmup_steps",
-        "weight_decay",
-    ]
-    return {name: getattr(config, name) for name in names}
+    names = {*ESSENTIAL, *SETTINGS}
+    return {name: value for name, value in vars(config).items() if name in names}

@@ -13,6 +13,7 @@ What differs from TRL's trainer, and nothing else does:
 - an adapter always trains and saves the reward head, in float32, as the only copy of it (`modeling.adapters`);
 - the pad token is never the EOS token;
 - to the Hub goes what `distreward push` sends, and a failing push never costs the model (`trainers.publishing`);
+- the model card is written from the run's facts (`training_facts.json`), and never over one that a person edited;
 - sampling by length needs no `length` column.
 """
 
@@ -28,12 +29,14 @@ from trl import RewardConfig, RewardTrainer
 
 from distreward.data.collator import FEATURE_COLUMNS
 from distreward.data.labels import LABEL_COLUMNS
+from distreward.hub.writing import card_kept
 from distreward.losses import bradley_terry_loss
 from distreward.modeling import RewardOutput
 from distreward.modeling.adapter_files import save_reward_config
 from distreward.modeling.adapters import full_precision_head, is_quantized, settle_head
 from distreward.modeling.output import both_sides
 from distreward.modeling.reward_model import stock_form
+from distreward.trainers.card import given_facts, write_trainer_card
 from distreward.trainers.config import own_config
 from distreward.trainers.development import DevelopmentRecords
 from distreward.trainers.fillers import take_fillers_out
@@ -132,6 +135,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         self._records = DevelopmentRecords()
         self._tunes_lambda = False
         self._stream_report = StreamReport(args.dataloader_num_workers)
+        self.given_data, self.development = {}, {}  # for the card: facts of each split, own evaluation that was last
         super().__init__(
             model=model,
             args=args,
@@ -157,6 +161,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
 
     def _prepare_dataset(self, dataset, processing_class, args, dataset_name: str) -> Dataset | IterableDataset:
         """Encode our schema or one of TRL's formats, then apply `max_length`, counting what is cut or dropped."""
+        self.given_data.setdefault("validation" if dataset_name == "eval" else dataset_name, given_facts(dataset))
         dataset = prepare_pairs(
             dataset,
             processing_class,
@@ -243,9 +248,12 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         first = next(iter(own)) if isinstance(own, dict) and own else None
         self._tunes_lambda = eval_dataset is None if first is None else eval_dataset == first
         try:
-            return super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
+            metrics = super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
         finally:
             self._tunes_lambda = False  # `predict` runs the same loop
+        if eval_dataset is None:
+            self.development = metrics
+        return metrics
 
     def evaluation_loop(self, *args, metric_key_prefix: str = "eval", **kwargs):
         """TRL's loop, over whole pairs; then our metrics over all pairs, exact over batches and processes."""
@@ -263,7 +271,8 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
 
     def _save(self, output_dir: str | None = None, state_dict=None) -> None:
         """Beside an adapter, also write the model's config: the adapter alone does not know its reward head."""
-        super()._save(output_dir, state_dict)
+        with card_kept(output_dir or self.args.output_dir):  # PEFT would write its own into it
+            super()._save(output_dir, state_dict)
         config = self.model.config
         if isinstance(self.accelerator.unwrap_model(self.model), PeftModel) and hasattr(config, "reward_head"):
             with stock_form(config):
@@ -273,3 +282,8 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         entry = getattr(self.model.config, "reward_head", None) or {}
         entry.pop("calibration", None)  # it belongs to the weights as they were
         return super().train(*args, **kwargs)
+
+    def create_model_card(self, model_name=None, dataset_name=None, tags=None) -> None:
+        """Write `training_facts.json` and the model card; TRL's arguments. An edited card is left as it is."""
+        if self.is_world_process_zero():
+            write_trainer_card(self, model_name, dataset_name, tags)

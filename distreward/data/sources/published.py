@@ -21,6 +21,7 @@ class Published(NamedTuple):
 
     Attributes:
         hub_id: where it lies.
+        licence: of the data, by the name the Hub has for it, as its page said when this was written.
         read: from its rows to rows of our schema; its keyword-only arguments are the loader's options.
         data_dir: folder of the repository to read.
         config: configuration of the repository.
@@ -29,6 +30,7 @@ class Published(NamedTuple):
     """
 
     hub_id: str
+    licence: str
     read: Callable[..., RawRows]
     data_dir: str | None = None
     config: str | None = None
@@ -37,14 +39,21 @@ class Published(NamedTuple):
 
 
 PUBLISHED = {
-    "multipref": Published("allenai/multipref", read_multipref),
-    "helpsteer2": Published("nvidia/HelpSteer2", read_helpsteer2, "disagreements"),
+    "multipref": Published("allenai/multipref", "odc-by", read_multipref),
+    "helpsteer2": Published("nvidia/HelpSteer2", "cc-by-4.0", read_helpsteer2, "disagreements"),
     "helpsteer2-preference": Published(
-        "nvidia/HelpSteer2", read_helpsteer2_preference, "preference", split_is_column=True
+        "nvidia/HelpSteer2", "cc-by-4.0", read_helpsteer2_preference, "preference", split_is_column=True
     ),
-    "helpsteer3": Published("nvidia/HelpSteer3", read_helpsteer3, config="preference"),
-    "mt_bench_human_judgments": Published("lmsys/mt_bench_human_judgments", read_mt_bench, split="human"),
+    "helpsteer3": Published("nvidia/HelpSteer3", "cc-by-4.0", read_helpsteer3, config="preference"),
+    "mt_bench_human_judgments": Published("lmsys/mt_bench_human_judgments", "cc-by-4.0", read_mt_bench, split="human"),
 }
+
+LICENCES = {
+    "synthetic": "apache-2.0",  # made by this package
+    **{name: source.licence for name, source in PUBLISHED.items()},
+    **{source.hub_id: source.licence for source in PUBLISHED.values()},
+}
+"""Licence by the name of a set, by its Hub id, and so by the `source` of its rows."""
 
 DataFiles = str | PathLike | Sequence[str | PathLike]
 

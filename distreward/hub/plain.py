@@ -1,0 +1,56 @@
+"""Values as JSON that can be published, and files written in one piece."""
+
+import json
+import math
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from distreward.hub.secrets import scrub
+
+
+def publishable(value: Any) -> Any:
+    """JSON's own types: undefined floats become None, arrays lists, enums their value; of absolute paths only the name stays.
+
+    Results are published; where somebody's files lie is nobody's business.
+
+    >>> publishable({"loss": float("nan"), "data": Path("/mnt/ann/labels.jsonl"), "model": "org/model"})
+    {'loss': None, 'data': 'labels.jsonl', 'model': 'org/model'}
+    """
+    if isinstance(value, Enum):
+        return publishable(value.value)
+    if isinstance(value, dict):
+        return {str(key): publishable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [publishable(item) for item in value]
+    if hasattr(value, "tolist"):
+        return publishable(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    text = str(value)
+    return Path(text).name if text.startswith(("/", "~")) else text
+
+
+def json_text(value: Any) -> str:
+    """`publishable` as text, with tokens, home folders and names of people and machines taken out.
+
+    >>> json_text({"note": "see /home/ann/out"})
+    '{\\n "note": "see ~/out"\\n}\\n'
+    """
+    return scrub(json.dumps(publishable(value), indent=1, allow_nan=False)) + "\n"
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """`json_text` of a value as a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json_text(value))
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in one piece: readers see the old one or the new one, never half."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
