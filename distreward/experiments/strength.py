@@ -77,9 +77,10 @@ def strength_table(tested: dict[str, list[ModelRun]], labels: LabelledPairs) -> 
     table: dict[str, dict[str, Any]] = {}
     for row, runs in tested.items():
         seeds = [run.seed for run in runs]
-        here = tested_pairs([run.pairs for run in runs], len(labels.counts))
         found = [strength_measures(run.predicted, labels.counts[run.pairs], objective_of(row, run)) for run in runs]
         for measure in found[0]:
+            defined = [run.pairs[np.isfinite(of_run[measure])] for run, of_run in zip(runs, found, strict=True)]
+            here = tested_pairs(defined, len(labels.counts))
             values = {
                 category: run_values(_runs_within(runs, found, measure, labels.masks[category]), labels.draws)
                 for category in STRENGTH_CATEGORIES

@@ -1,6 +1,7 @@
 """A whole experiment on a tiny model: cells are kept, gone on with, reported when they fail, and add up to the table."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ def test_the_eta_with_the_lowest_development_loss_counts(tmp_path):
     assert chosen.eta == 0.5
 
 
-def test_a_stock_model_stands_in_the_table_on_the_same_pairs(command, base_model, tmp_path):
+def test_a_stock_model_stands_in_the_table_on_the_same_pairs(command, base_model, tmp_path, capsys):
     stock = AutoModelForSequenceClassification.from_pretrained(base_model, num_labels=1)
     stock.save_pretrained(tmp_path / "stock")
     AutoTokenizer.from_pretrained(base_model).save_pretrained(tmp_path / "stock")
@@ -114,3 +115,11 @@ def test_a_stock_model_stands_in_the_table_on_the_same_pairs(command, base_model
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert set(results["rows"]) == {"bradley_terry", "stock"}
     assert 0 < results["comparisons"]["stock"]["diverging_id_auroc"]["p_value_corrected"] <= 1
+
+    # it is scored once: the same command again reads what was kept, and needs the model no more
+    shutil.rmtree(tmp_path / "stock")
+    assert command(*options, "--stock_models", str(tmp_path / "stock")) == 0
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["rows"] == results["rows"]
+    both = (str(tmp_path / "stock"), str(tmp_path / "elsewhere" / "stock"))
+    assert command(*options, "--stock_models", *both) == 2
+    assert "has the same name, stock" in capsys.readouterr().err.splitlines()[-1]

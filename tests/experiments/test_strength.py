@@ -56,6 +56,9 @@ def test_the_table_averages_the_pairs_of_a_category_over_runs(dataset):
         assert found["value"] == pytest.approx(expit(size)) and found["ci_low"] == pytest.approx(found["ci_high"])
     assert table["chosen_probability"]["diverging"]["n_pairs"] == 24
     assert table["chosen_probability"]["diverging_substantial"]["n_pairs"] == 12
+    # of the diverging pairs only [2, -1, 1] has a majority; of those that agree on a tie none
+    assert table["majority_probability"]["diverging"]["n_pairs"] == 12
+    assert table["majority_probability"]["high_agreement_tie"]["n_pairs"] == 0
     difference = table["chosen_probability"]["diverging_minus_agreement"]
     assert difference["value"] == pytest.approx(expit(2) - expit(3)) and difference["n"] == 2
 

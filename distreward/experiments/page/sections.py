@@ -118,7 +118,7 @@ def findings(results: Mapping[str, Any]) -> list[str]:
     found = []
     best, metric = _best(rows, ("diverging_id_auroc", "diverging_probability_auroc"))
     if best:
-        sentence = f"Finding the pairs on which people diverge: {title_of(best)} does it best ({HEADINGS[metric]} {_number(rows[best][metric])})"
+        sentence = f"Finding the pairs on which people diverge: {title_of(best)} comes out highest ({HEADINGS[metric]} {_number(rows[best][metric])})"
         if REFERENCE_ROW in rows and best != REFERENCE_ROW:
             sentence += f"; Bradley-Terry on all labels reaches {_number(rows[REFERENCE_ROW]['diverging_id_auroc'])}"
             sentence += _verdict(comparisons.get(best, {}).get(metric))

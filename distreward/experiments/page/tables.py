@@ -218,7 +218,7 @@ def settings_rows(facts: Sequence[tuple[str, Any]]) -> list[list[Cell]]:
 
 def _plain_text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value)) or "default"
+        return ", ".join(map(str, value)) or "-"
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {item}" for key, item in value.items()) or "not recorded"
     return "default" if value is None else str(value)
