@@ -36,6 +36,7 @@ _HOMES = {
     "MeanVarianceKLRewardTrainer": "trainers",
     "MeanVarianceNLLRewardTrainer": "trainers",
     "LikertKLRewardTrainer": "trainers",
+    "TasteFactorsKLRewardTrainer": "trainers",
     "StopOnSignal": "trainers",
     "judge_pairs": "judge.outcome",
     "EndpointBackend": "judge.endpoint",

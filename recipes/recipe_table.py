@@ -2,7 +2,7 @@
 
     python -m pytest tests/test_recipe_runs.py --write_docs     # results/recipes/results.json: which recipes ran two steps
     distreward demo --quick
-    for O in bradley_terry mse mean_variance_kl mean_variance_nll likert_kl; do
+    for O in bradley_terry mse mean_variance_kl taste_factors_kl mean_variance_nll likert_kl; do
         distreward train --config recipes/synthetic/$O.yaml && cp outputs/synthetic/$O/results.json results/recipes/synthetic/$O.json
         distreward evaluate --model_name_or_path outputs/synthetic/$O --dataset_name synthetic --split test \
             --output_dir results/recipes/synthetic/$O

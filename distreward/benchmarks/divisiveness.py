@@ -9,18 +9,19 @@ from scipy.stats import rankdata
 from distreward.benchmarks.structure import Benchmark
 from distreward.errors import InputError, nearest
 from distreward.metrics.bootstrap import interval
+from distreward.modeling.heads import MEAN_AND_STD
 from distreward.scoring import RewardScorer
 from distreward.scoring.predictions import DEFAULT_ANNOTATORS, PairPredictions
 
 MEASURES = {
     "extremes": ("likert",),
-    "std": ("mean_variance", "likert"),
-    "diverging_probability": ("mean_variance", "likert"),
+    "std": (*MEAN_AND_STD, "likert"),
+    "diverging_probability": (*MEAN_AND_STD, "likert"),
 }
 """Measure -> the reward heads that give it: P(1)P(5); the standard deviation; the mean chance of diverging against the
 prompt's other responses."""
 
-DEFAULT_MEASURE = {"likert": "extremes", "mean_variance": "std"}
+DEFAULT_MEASURE = {"likert": "extremes", **dict.fromkeys(MEAN_AND_STD, "std")}
 """The paper's choice for the Likert head, and its counterpart for mean and variance."""
 
 
@@ -98,7 +99,7 @@ def scored_responses(
 
     Args:
         keys: [N] (prompt id, system, turn).
-        columns: [N, 7] of `RewardScorer.score`.
+        columns: [N, 11] of `RewardScorer.score`.
         reward_head: the checkpoint's entry.
         n_annotators: assumed by `diverging_probability`.
 

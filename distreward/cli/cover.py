@@ -120,7 +120,7 @@ def several_responses(path: Path) -> Iterator[list[str]]:
 
 
 def added_set(row: dict[str, Any], scores: np.ndarray, size: int, enough: float | None, **options: Any) -> dict:
-    """The field `cover` adds to one line, from its scores [K, 7]; equal texts are one response, the first."""
+    """The field `cover` adds to one line, from its scores [K, 11]; equal texts are one response, the first."""
     texts = texts_of(row)
     first = [texts.index(text) for text in texts]
     kept = sorted(set(first))

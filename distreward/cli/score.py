@@ -20,7 +20,7 @@ from distreward.errors import InputError
 from distreward.levels import LEVELS
 from distreward.scoring import EnsemblePredictions, PairPredictions, RewardEnsemble, RewardScorer
 from distreward.scoring.inference import running_processes
-from distreward.scoring.predictions import DEFAULT_ANNOTATORS
+from distreward.scoring.predictions import DEFAULT_ANNOTATORS, RATING_COLUMNS
 from distreward.scoring.resumable import ResumableLines, work_key
 
 BLOCK_RESPONSES = 4096
@@ -94,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
 def fields_by(
     scorer: RewardScorer | RewardEnsemble, row: dict[str, Any], scores: np.ndarray, n_annotators: int
 ) -> dict[str, Any]:
-    """The fields that a line gets from one model's scores [n, 7], or from those of an ensemble of M, [n, M, 7]."""
+    """The fields that a line gets from one model's scores [n, 11], or from those of an ensemble of M, [n, M, 11]."""
     if isinstance(scorer, RewardEnsemble):
         return ensemble_fields(row, scores, scorer.reward_heads, n_annotators)
     return added_fields(row, scores, scorer.reward_head, n_annotators)
@@ -109,7 +109,7 @@ def score_file(
 ) -> None:
     """Score a file block by block, going on after what `lines` already holds; processes without `lines` only compute.
 
-    `added` makes the fields that a line gets, from the line and its scores [n, 7] or [n, M, 7]; the bar counts `n_responses`,
+    `added` makes the fields that a line gets, from the line and its scores [n, 11] or [n, M, 11]; the bar counts `n_responses`,
     for an ensemble once for each member.
     """
     n_members = len(scorer.scorers) if isinstance(scorer, RewardEnsemble) else 1
@@ -176,7 +176,7 @@ def read_rows(path: Path) -> Iterator[tuple[dict[str, Any], list[dict], list[str
 
 
 def added_fields(row: dict[str, Any], scores: np.ndarray, reward_head: dict, n_annotators: int) -> dict[str, Any]:
-    """The fields `score` adds to one line, from its [n_responses, 7] scores."""
+    """The fields `score` adds to one line, from its [n_responses, 11] scores."""
     rewards = [_reward(score) for score in scores]
     if "response_a" in row and "response_b" in row:
         pair = PairPredictions.from_columns(scores.reshape(1, -1), reward_head)
@@ -188,7 +188,7 @@ def added_fields(row: dict[str, Any], scores: np.ndarray, reward_head: dict, n_a
 def ensemble_fields(
     row: dict[str, Any], scores: np.ndarray, reward_heads: Sequence[dict[str, Any]], n_annotators: int
 ) -> dict[str, Any]:
-    """The fields of one line from M members' scores of its responses, [n_responses, M, 7]: means, and what is whose."""
+    """The fields of one line from M members' scores of its responses, [n_responses, M, 11]: means, and what is whose."""
     rewards = [_reward(mean_score(score)) for score in scores]
     if "response_a" not in row or "response_b" not in row:
         return {"rewards": rewards} if "responses" in row else {"reward": rewards[0]}
@@ -207,7 +207,7 @@ def ensemble_fields(
 
 
 def mean_score(scores: np.ndarray) -> np.ndarray:
-    """[7] of an ensemble from those of its members [M, 7]: means, but of the std the root of the mean variance.
+    """[11] of an ensemble from those of its members [M, 11]: means, but of the std the root of the mean variance.
 
     >>> mean_score(np.array([[1.0, 3.0, 0, 0, 0, 0, 1], [2.0, 4.0, 1, 0, 0, 0, 0]])).round(3).tolist()  # (9 + 16) / 2
     [1.5, 3.536, 0.5, 0.0, 0.0, 0.0, 0.5]
@@ -229,7 +229,7 @@ def _level_fields(pair: PairPredictions | EnsemblePredictions, n_annotators: int
 
 
 def _reward(score: np.ndarray) -> dict[str, Any]:
-    mean, std, rating_probs = score[0], score[1], score[2:]
+    mean, std, rating_probs = score[0], score[1], score[RATING_COLUMNS]
     reward: dict[str, Any] = {"mean": float(mean)}
     if std == std:
         reward["std"] = float(std)

@@ -90,7 +90,7 @@ def run_cell(
 
 
 def write_predictions(folder: Path, found: dict[str, PairPredictions], ids: dict[str, list[str]]) -> None:
-    """`predictions.npz`: for `validation` and `test`, the ids and the numbers [N, 14] of the pairs."""
+    """`predictions.npz`: for `validation` and `test`, the ids and the numbers [N, 22] of the pairs."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {}
     for name, predicted in found.items():

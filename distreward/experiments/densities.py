@@ -9,6 +9,7 @@ from distreward.experiments.collected import ModelRun
 from distreward.experiments.labelled import LabelledPairs
 from distreward.losses.difference import THRESHOLDS
 from distreward.metrics.calibration import jensen_shannon_distance
+from distreward.modeling.heads import MEAN_AND_STD
 
 DENSITY_CATEGORIES = ("high_agreement_preference", "high_agreement_tie", "diverging")
 
@@ -46,14 +47,14 @@ def densities_of_row(runs: Sequence[ModelRun], labels: LabelledPairs) -> dict[st
         votes on each side stay as they are.
     """
     head = runs[0].predicted.reward_head
-    if head["type"] != "mean_variance":
+    if head["type"] not in MEAN_AND_STD:
         return None
     gap, std, levels = [], [], []
     for run in runs:
         votes = labels.counts[run.pairs]
         sign = np.where(votes[:, 3:].sum(1) < votes[:, :2].sum(1), -1, 1)
         gap.append(run.predicted.reward_gap * sign)
-        std.append(np.hypot(run.predicted.std_a, run.predicted.std_b))
+        std.append(np.hypot(*run.predicted.moments()[1::2]))
         probs = run.predicted.level_probs()
         levels.append(np.where(sign[:, None] < 0, probs[:, ::-1], probs))
     pairs = np.concatenate([run.pairs for run in runs])

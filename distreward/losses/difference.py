@@ -42,6 +42,22 @@ def difference_std(std_a: Tensor, std_b: Tensor, rho: Tensor | float = 0.0) -> T
     return variance.clamp_min(MIN_DIFFERENCE_STD**2).sqrt()
 
 
+def factor_rho(factors_a: Tensor, std_a: Tensor, factors_b: Tensor, std_b: Tensor) -> Tensor:
+    """Correlation of two rewards that share an annotator's tastes: f_A.f_B / (std_A std_B), [...] in (-1, 1).
+
+    With it `difference_std` is sqrt(own_A^2 + own_B^2 + |f_A - f_B|^2), own^2 = std^2 - |f|^2 being what is not taste.
+
+    Args:
+        factors_a, factors_b: [..., K] in units of the reward.
+        std_a, std_b: [...] standard deviations of everything together, std^2 > |f|^2.
+
+    >>> both = torch.tensor([[0.6, 0.0]])
+    >>> factor_rho(both, torch.tensor([1.0]), both, torch.tensor([1.0]))
+    tensor([0.3600])
+    """
+    return (factors_a * factors_b).sum(-1) / (std_a * std_b)
+
+
 def preference_level_probs(
     mean_a: Tensor,
     std_a: Tensor,

@@ -79,10 +79,12 @@ def mean_variance_kl_loss(
     rho: Tensor | float = 0.0,
     cdf: str = "logistic",
     smoothing: float = LEVEL_SMOOTHING,
+    strength_known: Tensor | None = None,
 ) -> Tensor:
     r"""KL(target || predicted levels), in nats; the predicted levels are smoothed by `smoothing` and renormalised.
 
-    Source: paper, section 4 and appendix A.
+    Labels without strength say only B, tie or A: for them it is the KL over these three, where P(A) is the sum of slight
+    and significant. Source: paper, section 4 and appendix A; labels without strength are this library's addition.
 
     Args:
         mean_a, std_a, mean_b, std_b: [...] moments of the rewards, stds positive.
@@ -90,6 +92,8 @@ def mean_variance_kl_loss(
         rho: [...] or float in [0, 1]; the paper's is the share of ties times eta, in training only.
         cdf: see `preference_level_probs`.
         smoothing: added to each of the five probabilities, >= 0; 0 turns it off.
+        strength_known: [...] 1 or 0 (or bool); 0 where the labels have no strength, -2 and 2 standing for "preferred".
+            None: known for all.
 
     Returns:
         float32 [...], >= 0.
@@ -104,8 +108,34 @@ def mean_variance_kl_loss(
             f"`target` has shape {tuple(target.shape)}, wanted {(*mean_a.shape, N_LEVELS)}: pass level shares, not "
             "levels (data.aggregation.level_distribution)."
         )
-    probs = preference_level_probs(mean_a, std_a, mean_b, std_b, rho, cdf)
-    return kl_divergence(target, smooth(probs, smoothing))
+    probs = smooth(preference_level_probs(mean_a, std_a, mean_b, std_b, rho, cdf), smoothing)
+    if strength_known is not None:
+        known = strength_known.bool().unsqueeze(-1)
+        probs, target = (
+            torch.where(known, probs, side_probs(probs)),
+            torch.where(known, target, without_strength(target)),
+        )
+    return kl_divergence(target, probs)
+
+
+def side_probs(probs: Tensor) -> Tensor:
+    """The probability of each level's side (B, tie, A), [..., 5]; rows do not sum to 1.
+
+    >>> side_probs(torch.tensor([0.25, 0.25, 0.0, 0.125, 0.375]))
+    tensor([0.5000, 0.5000, 0.0000, 0.5000, 0.5000])
+    """
+    b, tie, a = probs[..., :2].sum(-1), probs[..., 2], probs[..., 3:].sum(-1)
+    return torch.stack([b, b, tie, a, a], dim=-1)
+
+
+def without_strength(shares: Tensor) -> Tensor:
+    """Shares of levels [..., 5] with everything on B, tie or A: the levels -2, 0 and 2.
+
+    >>> without_strength(torch.tensor([0.25, 0.25, 0.0, 0.125, 0.375]))
+    tensor([0.5000, 0.0000, 0.0000, 0.0000, 0.5000])
+    """
+    b, _, tie, a, _ = side_probs(shares).unbind(-1)
+    return torch.stack([b, torch.zeros_like(b), tie, torch.zeros_like(a), a], dim=-1)
 
 
 def smooth(probs: Tensor, smoothing: float) -> Tensor:

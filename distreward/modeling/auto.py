@@ -59,7 +59,7 @@ class AutoRewardModel:
             pretrained_model_name_or_path: a checkpoint of ours, a stock 1-label reward model (opened as a `scalar`
                 head), a PEFT adapter over either, or any base model (then `reward_head` is needed). A directory or a
                 Hub id.
-            reward_head: `scalar`, `mean_variance` or `likert`. May be left out for reward model checkpoints.
+            reward_head: `scalar`, `mean_variance`, `taste_factors` or `likert`. May be left out for reward model checkpoints.
             kwargs: everything `PreTrainedModel.from_pretrained` takes (`dtype`, `device_map`,
                 `quantization_config`, `attn_implementation`, `trust_remote_code`, `revision` ...), and settings of the
                 model's config (`attention_dropout`, `output_router_logits` ...). An adapter's base model is quantised

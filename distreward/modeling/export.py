@@ -22,6 +22,7 @@ from distreward.modeling.tokenizers import open_tokenizer
 EXPORTABLE: dict[str, dict[str, int]] = {
     "scalar": {"mean": 0},
     "mean_variance": {"mean": 0, "raw_std": 1},
+    "taste_factors": {"mean": 0, "raw_std": 1},
     "likert": {},
 }
 """Reward head -> outputs that are one row of its last layer, with the row."""

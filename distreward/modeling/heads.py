@@ -1,10 +1,15 @@
-"""The three reward heads: what the outputs of the last layer mean, and the `reward_head` entry of `config.json`.
+"""The reward heads: what the outputs of the last layer mean, and the `reward_head` entry of `config.json`.
 
 | head | outputs | mean | std |
 |---|---|---|---|
 | `scalar` | `reward` | reward | - |
 | `mean_variance` | `mean`, `raw_std` | mean | abs(raw_std) + min_std (paper, appendix A) |
+| `taste_factors` | `mean`, `raw_std`, `factor_1` .. `factor_4` | mean | sqrt((abs(raw_std) + min_std)^2 + sum of squared factors) |
 | `likert` | `rating_1` .. `rating_5` (logits) | expected rating | std of the rating distribution |
+
+`taste_factors`: an annotator's reward is mean + (abs(raw_std) + min_std) e + f.z, where e belongs to the annotator and the
+response, and the tastes z, one per factor, to the annotator alone. So two responses correlate in as far as their factors
+agree (`losses.difference.factor_rho`), and what divides people on both in the same way does not divide them on the pair.
 """
 
 from collections.abc import Callable
@@ -20,6 +25,13 @@ from distreward.modeling.output import RewardOutput
 
 MIN_STD = 0.1
 """Added to every predicted standard deviation for stability (paper, appendix A)."""
+
+
+N_FACTORS = 4
+"""Tastes of a `taste_factors` head."""
+
+MEAN_AND_STD = ("mean_variance", "taste_factors")
+"""Heads with a normal-like reward: a mean and a standard deviation in units of the reward."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,18 @@ def read_mean_variance(raw: Tensor, entry: dict[str, Any]) -> RewardOutput:
     return RewardOutput(logits=raw[:, :1], mean=raw[:, 0], std=raw[:, 1].abs() + entry["min_std"])
 
 
+def read_taste_factors(raw: Tensor, entry: dict[str, Any]) -> RewardOutput:
+    """raw [B, 6] = (mean, raw std, factors) -> mean, the std of everything together, and the factors [B, 4].
+
+    >>> out = read_taste_factors(torch.tensor([[2.0, -0.5, 0.6, 0.0, 0.0, 0.5]]), {"min_std": 0.1})
+    >>> out.std, out.factors.shape  # sqrt(0.36 + 0.36 + 0.25)
+    (tensor([0.9849]), torch.Size([1, 4]))
+    """
+    own, factors = raw[:, 1].abs() + entry["min_std"], raw[:, 2:]
+    std = (own**2 + (factors**2).sum(-1)).sqrt()
+    return RewardOutput(logits=raw[:, :1], mean=raw[:, 0], std=std, factors=factors)
+
+
 def read_likert(raw: Tensor, entry: dict[str, Any]) -> RewardOutput:
     """raw [B, 5] = logits of ratings 1..5 -> expected rating (1..5) and the std of the rating distribution (0..2).
 
@@ -64,12 +88,13 @@ def read_likert(raw: Tensor, entry: dict[str, Any]) -> RewardOutput:
     return RewardOutput(logits=mean.unsqueeze(-1), mean=mean, std=variance.clamp_min(1e-12).sqrt(), level_logits=raw)
 
 
+_MEAN_AND_STD_CONSTANTS = {"activation": "abs", "min_std": MIN_STD, "cdf": "logistic", "level_smoothing": 0.05}
+
 REWARD_HEADS = {
     "scalar": RewardHead(("reward",), read_scalar, {}),
-    "mean_variance": RewardHead(
-        ("mean", "raw_std"),
-        read_mean_variance,
-        {"activation": "abs", "min_std": MIN_STD, "cdf": "logistic", "level_smoothing": 0.05},
+    "mean_variance": RewardHead(("mean", "raw_std"), read_mean_variance, _MEAN_AND_STD_CONSTANTS),
+    "taste_factors": RewardHead(
+        ("mean", "raw_std", *(f"factor_{k + 1}" for k in range(N_FACTORS))), read_taste_factors, _MEAN_AND_STD_CONSTANTS
     ),
     "likert": RewardHead(tuple(f"rating_{rating}" for rating in RATINGS), read_likert, {}),
 }
@@ -79,7 +104,7 @@ def reward_head_entry(head_type: str, **constants: Any) -> dict[str, Any]:
     """The `reward_head` entry a checkpoint's `config.json` carries: the type, its constants, and what training tuned.
 
     Args:
-        head_type: `scalar`, `mean_variance` or `likert`.
+        head_type: a key of `REWARD_HEADS`.
         constants: values that replace the defaults (`min_std`, `cdf`) or are set by training (`objective`, `lambda`,
             `eta`).
 

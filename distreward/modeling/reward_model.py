@@ -5,7 +5,7 @@ The class is made on the fly from the backbone's class and `RewardModelMixin`, a
 on disk is an ordinary stock checkpoint. Two forms of the same config:
 
 - in memory: `config.num_labels == 1`, what `trl.RewardTrainer`, GRPO and RLOO expect of a reward model;
-- on disk: `num_labels` 1, 2 or 5, `id2label` naming the outputs, `problem_type` "regression" (pipelines and servers then
+- on disk: `num_labels` 1, 2, 5 or 6, `id2label` naming the outputs, `problem_type` "regression" (pipelines and servers then
   return raw values), and the `reward_head` entry.
 """
 
@@ -109,7 +109,7 @@ class RewardModelMixin:
                 outputs.append(self.forward(batch["input_ids"], batch["attention_mask"], **kwargs))
         order = torch.argsort(torch.cat([batch["numbers"] for batch in sub_batches]))
         whole = RewardOutput()
-        for name in ("logits", "mean", "std", "level_logits"):
+        for name in ("logits", "mean", "std", "level_logits", "factors"):
             if outputs[0].get(name) is not None:
                 whole[name] = torch.cat([output[name] for output in outputs])[order]
         return whole

@@ -155,7 +155,7 @@ class RewardCallable:
             require_groups(group, "a gate with `max_divergence` or a weight")
 
     def _score(self, conversations: Sequence[Conversation | None]) -> np.ndarray:
-        """[N, 7] scores, nan for None; what occurs more than once is scored once."""
+        """[N, 11] scores, nan for None; what occurs more than once is scored once."""
         scores = np.full((len(conversations), N_COLUMNS), np.nan)
         rows: dict[str, list[int]] = {}
         for number, conversation in enumerate(conversations):
@@ -179,7 +179,7 @@ class RewardCallable:
         group: np.ndarray,
         columns: dict[str, Any],
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Scores [N, 7], and the mean share of people [N] who prefer each completion to its baseline."""
+        """Scores [N, 11], and the mean share of people [N] who prefer each completion to its baseline."""
         n, baseline = len(conversations), self.options["baseline"]
         if baseline in IN_GROUP:
             scores = self._score(conversations)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from distreward.errors import InputError
+from distreward.modeling.heads import MEAN_AND_STD
 from distreward.rlhf.groups import divergence_within_groups
 from distreward.rlhf.rewards import DISTRIBUTIONS
 from distreward.scoring.predictions import DEFAULT_ANNOTATORS
@@ -71,7 +72,7 @@ class Gate:
                 f"with one of {', '.join(DISTRIBUTIONS)}, or leave the gate out."
             )
         least = reward_head.get("min_std", 0.0)
-        if self.max_std is not None and self.max_std <= least and reward_head["type"] == "mean_variance":
+        if self.max_std is not None and self.max_std <= least and reward_head["type"] in MEAN_AND_STD:
             raise InputError(
                 f"`max_std` is {self.max_std}, but {path} predicts no std below its `min_std` of {least}: every completion "
                 "would be gated; pass a larger one."
@@ -83,7 +84,7 @@ class Gate:
         """Which completions are gated.
 
         Args:
-            scores: [N, 7]; rows of nan are never gated.
+            scores: [N, 11]; rows of nan are never gated.
             group: [N] numbers of their prompts.
             texts: [N] completions, to know equal ones.
             reward_head: the checkpoint's entry.

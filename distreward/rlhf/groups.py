@@ -73,7 +73,7 @@ def divergence_within_groups(
     """How divisive a prompt is: the mean `diverging_probability` over the pairs of its different completions.
 
     Args:
-        scores: [N, 7]; rows of nan take no part.
+        scores: [N, 11]; rows of nan take no part.
         group: [N] group numbers.
         texts: [N]; equal texts are one response: nobody has two opinions of it.
         reward_head: the checkpoint's entry, `mean_variance` or `likert`.

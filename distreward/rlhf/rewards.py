@@ -17,9 +17,11 @@ from scipy.stats import norm
 from distreward.errors import InputError, nearest
 from distreward.levels import LEVELS, RATINGS
 from distreward.modeling import REWARD_HEADS
+from distreward.modeling.heads import MEAN_AND_STD
 from distreward.scoring import PairPredictions
+from distreward.scoring.predictions import RATING_COLUMNS
 
-DISTRIBUTIONS = ("mean_variance", "likert")
+DISTRIBUTIONS = (*MEAN_AND_STD, "likert")
 """Heads that say how ratings spread."""
 
 
@@ -29,8 +31,8 @@ class Reward:
 
     Attributes:
         heads: reward heads whose checkpoints can give it.
-        read: scores [N, 7] (mean, std, probabilities of ratings 1..5; nan where the head has none) and the options ->
-            rewards [N]. Where `compares`: scores [N, 7], the scores of the other responses [N, 7] and the `reward_head`
+        read: scores [N, 11] (mean, std, probabilities of ratings 1..5; nan where the head has none) and the options ->
+            rewards [N]. Where `compares`: scores [N, 11], the scores of the other responses [N, 11] and the `reward_head`
             entry -> [N].
         options: its options and their defaults, names out of `OPTIONS`.
         compares: whether it is a comparison with another response.
@@ -43,7 +45,7 @@ class Reward:
 
 
 def mean_reward(scores: np.ndarray) -> np.ndarray:
-    """scores [N, 7] -> [N] expected rewards, in the units the head was trained in (1..5 for a Likert head).
+    """scores [N, 11] -> [N] expected rewards, in the units the head was trained in (1..5 for a Likert head).
 
     >>> mean_reward(np.array([[2.0, 0.5, np.nan, np.nan, np.nan, np.nan, np.nan]]))
     array([2.])
@@ -52,7 +54,7 @@ def mean_reward(scores: np.ndarray) -> np.ndarray:
 
 
 def lower_bound(scores: np.ndarray, k: float) -> np.ndarray:
-    """scores [N, 7] -> [N] mean - k std, in units of the reward.
+    """scores [N, 11] -> [N] mean - k std, in units of the reward.
 
     >>> lower_bound(np.array([[2.0, 0.5, np.nan, np.nan, np.nan, np.nan, np.nan]]), k=2.0)
     array([1.])
@@ -61,7 +63,7 @@ def lower_bound(scores: np.ndarray, k: float) -> np.ndarray:
 
 
 def quantile(scores: np.ndarray, q: float) -> np.ndarray:
-    """scores [N, 7] -> [N] the rating that a share q of people stays below, q in (0, 1).
+    """scores [N, 11] -> [N] the rating that a share q of people stays below, q in (0, 1).
 
     Normal: mean + std * Phi^-1(q). Likert: each rating's probability is spread evenly over half a rating on either side,
     as for grouped data, so the result lies in 0.5..5.5 and moves with every probability; the plain quantile takes one of
@@ -70,7 +72,7 @@ def quantile(scores: np.ndarray, q: float) -> np.ndarray:
     >>> quantile(np.array([[3.0, 1.41, 0.2, 0.2, 0.2, 0.2, 0.2]]), q=0.3)  # 0.5 + 0.3 / 0.2
     array([2.])
     """
-    probs = scores[:, 2:]
+    probs = scores[:, RATING_COLUMNS]
     upper = np.cumsum(probs, axis=1)
     lower = upper - probs
     inside = (lower <= q) & (q < upper)
@@ -84,7 +86,7 @@ def quantile(scores: np.ndarray, q: float) -> np.ndarray:
 
 
 def worst_share(scores: np.ndarray, alpha: float) -> np.ndarray:
-    """scores [N, 7] -> [N] the mean rating among the least satisfied share alpha of people, alpha in (0, 1).
+    """scores [N, 11] -> [N] the mean rating among the least satisfied share alpha of people, alpha in (0, 1).
 
     The conditional value at risk of the distribution. Normal: mean - std * phi(Phi^-1(alpha)) / alpha. Likert: the mean of
     the lowest ratings that make up alpha, the last of them in part.
@@ -92,7 +94,7 @@ def worst_share(scores: np.ndarray, alpha: float) -> np.ndarray:
     >>> worst_share(np.array([[3.0, 2.0, 0.5, 0.0, 0.0, 0.0, 0.5]]), alpha=0.75)  # (0.5 * 1 + 0.25 * 5) / 0.75
     array([2.33333333])
     """
-    probs = scores[:, 2:]
+    probs = scores[:, RATING_COLUMNS]
     before = np.cumsum(probs, axis=1) - probs
     taken = np.clip(alpha - before, 0.0, probs)
     of_ratings = (taken * np.asarray(RATINGS)).sum(1) / taken.sum(1)
@@ -104,7 +106,7 @@ def preferred_share(scores: np.ndarray, others: np.ndarray, reward_head: dict[st
     """The predicted share of people who prefer a response to another one, a tie counting half.
 
     Args:
-        scores, others: [N, 7] of the responses and of those they are compared with.
+        scores, others: [N, 11] of the responses and of those they are compared with.
         reward_head: the checkpoint's entry; the level distribution is the one training saw, smoothing included
             (`PairPredictions.level_probs`), so a smoothing of 0.05 keeps the share of a mean-variance head in 0.1..0.9.
 

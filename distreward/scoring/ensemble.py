@@ -62,7 +62,7 @@ class EnsemblePredictions:
         """[N] mean over members of std_A^2 + std_B^2, in squared units of reward; None for a scalar head."""
         if self.members[0].std_a is None:
             return None
-        return np.mean([member.std_a**2 + member.std_b**2 for member in self.members], axis=0)
+        return np.mean([np.square(member.moments()[1::2]).sum(0) for member in self.members], axis=0)
 
     @property
     def gap_variance_of_model(self) -> np.ndarray:
@@ -173,7 +173,7 @@ class RewardEnsemble:
         return self.scorers[0].processes
 
     def score(self, prompts: Sequence[list[dict]], responses: Sequence[str], bar: tqdm | None = None) -> np.ndarray:
-        """float64 [N, M, 7]: what `RewardScorer.score` gives, member by member."""
+        """float64 [N, M, 11]: what `RewardScorer.score` gives, member by member."""
         return np.stack([scorer.score(prompts, responses, bar) for scorer in self.scorers], axis=1)
 
     def score_pairs(self, dataset: Any) -> EnsemblePredictions:

@@ -3,7 +3,7 @@
 | head | parameters | what they do |
 |---|---|---|
 | `scalar` | `std`, `tie`, `slight` | rA - rB is logistic around the reward gap with this scale; levels are cut at +-tie, +-slight and smoothed by 0.05 |
-| `mean_variance` | `std_scale`, `tie`, `slight` | standard deviations times std_scale; levels are cut at +-tie, +-slight |
+| `mean_variance`, `taste_factors` | `std_scale`, `tie`, `slight` | standard deviations times std_scale; levels are cut at +-tie, +-slight |
 | `likert` | `temperature`, `tie_weight`, `significant_weight` | rating logits over temperature; then ties and significant levels are weighed against slight ones |
 
 All of them keep the mirror: swapping A and B reverses the levels.
@@ -24,6 +24,7 @@ _, _, TIE, SLIGHT = THRESHOLDS
 NEUTRAL: dict[str, dict[str, float]] = {
     "scalar": {"std": 1.0, "tie": TIE, "slight": SLIGHT},
     "mean_variance": {"std_scale": 1.0, "tie": TIE, "slight": SLIGHT},
+    "taste_factors": {"std_scale": 1.0, "tie": TIE, "slight": SLIGHT},
     "likert": {"temperature": 1.0, "tie_weight": 1.0, "significant_weight": 1.0},
 }
 """Head -> its parameters at the values that change nothing. A scalar head predicts no levels without a calibration; its

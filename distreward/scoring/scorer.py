@@ -120,7 +120,7 @@ class RewardScorer:
             bar: a progress bar to move on, in place of one of its own.
 
         Returns:
-            float64 [N, 7]: expected reward, std, probabilities of ratings 1..5; nan where the head has none. Row i
+            float64 [N, 11]: expected reward, std, probabilities of ratings 1..5, taste factors; nan where the head has none. Row i
             belongs to response i.
         """
         encoded = (encode_response(self.tokenizer, *one) for one in zip(prompts, responses, strict=True))
@@ -195,7 +195,7 @@ class RewardScorer:
 
     @staticmethod
     def _columns(output: RewardOutput) -> torch.Tensor:
-        return output_columns(output.mean, output.std, output.level_logits)
+        return output_columns(output)
 
     def score_pairs(self, dataset: Any) -> PairPredictions:
         """Predictions for every pair of a data set in our schema (columns `prompt`, `response_a`, `response_b`).

@@ -9,6 +9,7 @@ from distreward.trainers.objectives import (
     MeanVarianceKLRewardTrainer,
     MeanVarianceNLLRewardTrainer,
     MSERewardTrainer,
+    TasteFactorsKLRewardTrainer,
 )
 from distreward.trainers.resuming import StopOnSignal, last_complete_checkpoint
 
@@ -22,5 +23,6 @@ __all__ = [
     "MeanVarianceKLRewardTrainer",
     "MeanVarianceNLLRewardTrainer",
     "StopOnSignal",
+    "TasteFactorsKLRewardTrainer",
     "last_complete_checkpoint",
 ]

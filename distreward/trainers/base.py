@@ -49,6 +49,7 @@ from distreward.trainers.opening import (
     freeze_for_features,
     open_model,
     record_objective,
+    record_strength,
     settle_special_tokens,
 )
 from distreward.trainers.preparation import prepare_pairs
@@ -91,7 +92,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
 
         Args:
             a, b: the model's outputs for the two responses, tensors [B] or [B, 5].
-            batch: `level_counts` [B, 5]; for data with Likert scores `score_mean`, `score_var` [B, 2] and
+            batch: `level_counts` [B, 5] and `strength_known` [B], 1 or 0; for data with Likert scores `score_mean`, `score_var` [B, 2] and
                 `rating_shares` [B, 2, 5]; `margin` [B] where the data has one.
         """
         return bradley_terry_loss(a.mean - b.mean, share_preferring_a(batch["level_counts"]), batch.get("margin", 0.0))
@@ -153,6 +154,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         )
         args.model_init_kwargs = model_init_kwargs
         settle_head(self.model, head_weights)
+        record_strength(self.model, args, self.train_dataset)
         self.add_callback(self._stream_report)
         self._pair_gather = PairGather(self.gather_function)
         self._layout = RowLayout(self, packer)

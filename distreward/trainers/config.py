@@ -16,6 +16,8 @@ from distreward.losses import CDFS
 FROZEN_LEARNING_RATE = 2e-3
 """Peak learning rate of a head over a frozen backbone: what the experiments on people's labels use."""
 
+UNKNOWN_STRENGTHS = ("significant", "sides")
+
 PACKINGS = ("auto", "prefix_sharing", "length_buckets", "off")
 
 
@@ -64,6 +66,14 @@ class DistributionalRewardConfig(RewardConfig):
     level_smoothing: float = field(
         default=0.05,
         metadata={"help": "mean_variance_kl only: added to each predicted level probability before renormalising."},
+    )
+    unknown_strength: str = field(
+        default="significant",
+        metadata={
+            "help": "mean_variance_kl only, labels that say A, tie or B without strength (`strength_known` false): "
+            "`significant` learns every preference as a significant one, `sides` the shares of B, tie and A.",
+            "choices": list(UNKNOWN_STRENGTHS),
+        },
     )
     min_std: float = field(
         default=0.1,
@@ -143,7 +153,8 @@ class DistributionalRewardConfig(RewardConfig):
             self.learning_rate = FROZEN_LEARNING_RATE if self.freeze_backbone else RewardConfig.learning_rate
         super().__post_init__()
         choices = {
-            "label_aggregation": ("all", "majority"), "cdf": CDFS, "truncation": TRUNCATIONS, "packing": PACKINGS
+            "label_aggregation": ("all", "majority"), "cdf": CDFS, "truncation": TRUNCATIONS, "packing": PACKINGS,
+            "unknown_strength": UNKNOWN_STRENGTHS,
         }  # fmt: skip
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:

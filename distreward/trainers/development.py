@@ -10,6 +10,7 @@ from distreward.levels import N_LEVELS
 from distreward.metrics.calibration import level_calibration, level_log_loss
 from distreward.metrics.divergence import tune_lambda
 from distreward.metrics.functional import diverging_id_auroc, preference_accuracy
+from distreward.modeling.heads import MEAN_AND_STD
 from distreward.modeling.output import RewardOutput
 from distreward.scoring.calibration import CalibrationFit, announce, fit_calibration
 from distreward.scoring.level_model import without_strength
@@ -45,7 +46,7 @@ class DevelopmentRecords:
 
         `strength_known` [B], 1 or 0: of labels; None for chosen/rejected pairs, which have none.
         """
-        sides = [output_columns(side.mean, side.std, side.level_logits) for side in (a, b)]
+        sides = [output_columns(side) for side in (a, b)]
         known = torch.full_like(loss, torch.nan) if strength_known is None else strength_known
         single = [column.float()[:, None] for column in (known, weight, loss)]
         rows = torch.cat([*sides, counts.float(), *single], dim=1)
@@ -119,10 +120,9 @@ def divergence_metrics(predictions: PairPredictions, counts: np.ndarray, tune: b
     diverging = agreement_masks(counts)["diverging"]
     if not 0 < diverging.sum() < (counts.sum(1) >= 2).sum():
         return metrics
-    if reward_head["type"] == "mean_variance":
+    if reward_head["type"] in MEAN_AND_STD:
         if tune:
-            moments = (predictions.mean_a, predictions.std_a, predictions.mean_b, predictions.std_b)
-            reward_head["lambda"] = tune_lambda(*moments, counts)[0]
+            reward_head["lambda"] = tune_lambda(*predictions.moments(), counts)[0]
         metrics["lambda"] = reward_head.get("lambda", float("nan"))
     scores = {"diverging_id_auroc": predictions.divergence(), "gap_auroc": predictions.gap_divergence()}
     probability = predictions.diverging_probability(typical_annotators(counts))

@@ -3,13 +3,28 @@
 To add one: a loss in `losses/`, a subclass here, its row in `OBJECTIVES`, a test, a recipe.
 """
 
+import torch
 from torch import Tensor
 
 from distreward.levels import LEVELS
-from distreward.losses import likert_kl_loss, mean_variance_kl_loss, mean_variance_nll_loss, mse_loss
+from distreward.losses import factor_rho, likert_kl_loss, mean_variance_kl_loss, mean_variance_nll_loss, mse_loss
 from distreward.modeling.output import RewardOutput
 from distreward.trainers.base import DistributionalRewardTrainer
+from distreward.trainers.config import DistributionalRewardConfig
 from distreward.trainers.votes import level_shares, share_preferring_a
+
+
+def _level_loss(
+    a: RewardOutput,
+    b: RewardOutput,
+    batch: dict[str, Tensor],
+    target: Tensor,
+    rho: Tensor,
+    args: DistributionalRewardConfig,
+) -> Tensor:
+    # chosen/rejected data does not say: who prefers something prefers it, nobody knows how much
+    known = batch.get("strength_known", torch.zeros_like(a.mean)) if args.unknown_strength == "sides" else None
+    return mean_variance_kl_loss(a.mean, a.std, b.mean, b.std, target, rho, args.cdf, args.level_smoothing, known)
 
 
 class BradleyTerryRewardTrainer(DistributionalRewardTrainer):
@@ -34,7 +49,10 @@ class MSERewardTrainer(DistributionalRewardTrainer):
 
 
 class MeanVarianceKLRewardTrainer(DistributionalRewardTrainer):
-    """The paper's mean-variance model: KL to the shares of annotators at the five levels."""
+    """The paper's mean-variance model: KL to the shares of annotators at the five levels.
+
+    Where a pair's labels have no strength, the config's `unknown_strength` says what is learnt from them.
+    """
 
     objective = "mean_variance_kl"
     reward_head = "mean_variance"
@@ -42,10 +60,19 @@ class MeanVarianceKLRewardTrainer(DistributionalRewardTrainer):
 
     def pair_loss(self, a: RewardOutput, b: RewardOutput, batch: dict[str, Tensor]) -> Tensor:
         target = level_shares(batch["level_counts"])
-        rho = self.args.eta * target[:, LEVELS.index(0)]
-        return mean_variance_kl_loss(
-            a.mean, a.std, b.mean, b.std, target, rho, self.args.cdf, self.args.level_smoothing
-        )
+        return _level_loss(a, b, batch, target, self.args.eta * target[:, LEVELS.index(0)], self.args)
+
+
+class TasteFactorsKLRewardTrainer(DistributionalRewardTrainer):
+    """As `MeanVarianceKLRewardTrainer`, with the correlation of the two rewards predicted from the pair, by shared tastes."""
+
+    objective = "taste_factors_kl"
+    reward_head = "taste_factors"
+    label_kind = "levels"
+
+    def pair_loss(self, a: RewardOutput, b: RewardOutput, batch: dict[str, Tensor]) -> Tensor:
+        rho = factor_rho(a.factors, a.std, b.factors, b.std)
+        return _level_loss(a, b, batch, level_shares(batch["level_counts"]), rho, self.args)
 
 
 class MeanVarianceNLLRewardTrainer(DistributionalRewardTrainer):
@@ -78,6 +105,7 @@ OBJECTIVES: dict[str, type[DistributionalRewardTrainer]] = {
         BradleyTerryRewardTrainer,
         MSERewardTrainer,
         MeanVarianceKLRewardTrainer,
+        TasteFactorsKLRewardTrainer,
         MeanVarianceNLLRewardTrainer,
         LikertKLRewardTrainer,
     )

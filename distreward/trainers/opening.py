@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from datasets import Dataset, IterableDataset
 from peft import PeftConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 from trl import RewardConfig
@@ -12,6 +13,7 @@ from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel
 from distreward.modeling.adapters import adopt_head, keep_head
 from distreward.modeling.features import freeze_backbone
+from distreward.modeling.heads import MEAN_AND_STD
 from distreward.modeling.padding import ensure_pad_token
 from distreward.trainers.config import DistributionalRewardConfig
 
@@ -69,10 +71,28 @@ def record_objective(
         )
     if entry is not None:
         entry["objective"] = objective
-        if reward_head == "mean_variance":
+        if reward_head in MEAN_AND_STD:
             entry["min_std"] = args.min_std
+        if objective in ("mean_variance_kl", "taste_factors_kl"):
+            entry.update(cdf=args.cdf, level_smoothing=args.level_smoothing)
         if objective == "mean_variance_kl":
-            entry.update(cdf=args.cdf, level_smoothing=args.level_smoothing, eta=args.eta)
+            entry["eta"] = args.eta
+
+
+def record_strength(
+    model: PreTrainedModel, args: DistributionalRewardConfig, dataset: Dataset | IterableDataset | None
+) -> None:
+    """Write into a mean-variance model's entry that it learns sides only (`unknown_strength`), so that it predicts no strength.
+
+    Of a stream it is not known in advance whether any label has one: they count as having it.
+    """
+    entry = getattr(model.config, "reward_head", None)
+    if entry is None or entry["type"] not in MEAN_AND_STD or not isinstance(dataset, Dataset):
+        return
+    entry.pop("strength_known", None)  # of an earlier training
+    known = "strength_known" in dataset.column_names and any(dataset["strength_known"][:])
+    if args.unknown_strength == "sides" and not known:
+        entry["strength_known"] = False
 
 
 def settle_special_tokens(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, args: RewardConfig) -> None:

@@ -99,7 +99,7 @@ class RunningDistributions:
         if reward_head["type"] == "scalar":
             return
         self._reward_head = reward_head
-        sides = [output_columns(side.mean, side.std, side.level_logits) for side in (a, b)]
+        sides = [output_columns(side) for side in (a, b)]
         known = batch.get("strength_known", torch.full_like(sides[0][:, 0], torch.nan))
         labels = [batch["level_counts"], known[:, None], weight[:, None]]
         self._rows.append(torch.cat([*sides, *(part.to(sides[0]) for part in labels)], dim=1))

@@ -34,7 +34,10 @@ def labels(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("objective", ["mean_variance_kl", "likert_kl", "bradley_terry"])
+OUTPUTS = {"mean_variance_kl": 2, "taste_factors_kl": 6, "likert_kl": 5, "bradley_terry": 1}
+
+
+@pytest.mark.parametrize("objective", OUTPUTS)
 def test_train_evaluate_score(objective, labels, base_model, tmp_path, capsys):
     out = tmp_path / "out"
     train = ["train", "--dataset_name", str(labels), "--model_name_or_path", str(base_model), "--output_dir", str(out)]
@@ -45,7 +48,7 @@ def test_train_evaluate_score(objective, labels, base_model, tmp_path, capsys):
     assert run["data"]["train"]["rows"] + run["data"]["test"]["rows"] + run["data"]["validation"]["rows"] == 30
     assert "eval_preference_accuracy" in run["development"]
     plain = AutoModelForSequenceClassification.from_pretrained(out)
-    assert plain.config.num_labels == {"mean_variance_kl": 2, "likert_kl": 5, "bradley_terry": 1}[objective]
+    assert plain.config.num_labels == OUTPUTS[objective]
     assert AutoTokenizer.from_pretrained(out).chat_template
 
     # A second run into the same folder does not mix with the first.

@@ -3,7 +3,16 @@
 import pytest
 
 from distreward.errors import InputError
-from distreward.experiments.plan import ROWS, Cell, fold_of_prompts, held_out_pairs, plan_cells, split_fold, usable_rows
+from distreward.experiments.plan import (
+    BEYOND_THE_PAPER,
+    ROWS,
+    Cell,
+    fold_of_prompts,
+    held_out_pairs,
+    plan_cells,
+    split_fold,
+    usable_rows,
+)
 
 
 def test_only_the_rows_with_a_correlation_are_run_for_every_eta():
@@ -14,7 +23,8 @@ def test_only_the_rows_with_a_correlation_are_run_for_every_eta():
 
 
 def test_rows_follow_the_labels(pairs):
-    assert usable_rows(pairs, []) == list(ROWS)
+    assert usable_rows(pairs, []) == [row for row in ROWS if row not in BEYOND_THE_PAPER]
+    assert usable_rows(pairs, ["taste_factors_kl"]) == ["taste_factors_kl"]
     bare = pairs.map(lambda row: {"scores_a": [], "scores_b": []})
     assert usable_rows(bare, []) == [
         "bradley_terry_aggregated",

@@ -8,7 +8,14 @@ import torch
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from distreward.losses.difference import CDFS, MIN_DIFFERENCE_STD, THRESHOLDS, difference_std, preference_level_probs
+from distreward.losses.difference import (
+    CDFS,
+    MIN_DIFFERENCE_STD,
+    THRESHOLDS,
+    difference_std,
+    factor_rho,
+    preference_level_probs,
+)
 
 GAPS = (0.0, 0.3, -1.0, 5.0, -20.0, 1e4, -1e4)
 STDS = (1e-3, 0.1, 1.0, 30.0, 1e3)
@@ -54,6 +61,34 @@ def relative_error(probs: np.ndarray, expected: np.ndarray) -> float:
 def test_levels_by_hand(cdf, expected):
     mean, std_a, std_b = torch.tensor([2.0]), torch.tensor([0.6]), torch.tensor([0.8])
     assert_allclose(preference_level_probs(mean, std_a, mean, std_b, cdf=cdf)[0].numpy(), expected, atol=1e-4)
+
+
+def test_factors_in_common_take_the_spread_out_of_the_difference():
+    # f_A = (3, 4), f_B = (3, 1): own stds 1 and 2, so std_A^2 = 26, std_B^2 = 14 and rho = 13 / sqrt(364)
+    # variance of the difference: 1 + 4 + |(0, 3)|^2 = 14
+    factors_a, factors_b = torch.tensor([[3.0, 4.0]]), torch.tensor([[3.0, 1.0]])
+    std_a, std_b = torch.tensor([26.0]).sqrt(), torch.tensor([14.0]).sqrt()
+    rho = factor_rho(factors_a, std_a, factors_b, std_b)
+    torch.testing.assert_close(rho, torch.tensor([13 / 364**0.5]))
+    torch.testing.assert_close(difference_std(std_a, std_b, rho), torch.tensor([14.0]).sqrt())
+    torch.testing.assert_close(rho, factor_rho(factors_b, std_b, factors_a, std_a))
+    # opposite tastes: 1 + 4 + |(6, 5)|^2
+    opposed = factor_rho(factors_a, std_a, -factors_b, std_b)
+    torch.testing.assert_close(difference_std(std_a, std_b, opposed), torch.tensor([66.0]).sqrt())
+
+
+def test_the_gradient_of_shared_factors_is_that_of_their_distance():
+    # d sqrt(own_A^2 + own_B^2 + |f_A - f_B|^2) / d f_A = (f_A - f_B) / that root, own stds held
+    generator = torch.Generator().manual_seed(0)
+    factors_a, factors_b = torch.randn(2, 30, 4, generator=generator).unbind(0)
+    own_a, own_b = (torch.rand(2, 30, generator=generator) + 0.1).unbind(0)
+    factors_a.requires_grad_()
+    std_a, std_b = ((own**2 + (f**2).sum(-1)).sqrt() for own, f in ((own_a, factors_a), (own_b, factors_b)))
+    std = difference_std(std_a, std_b, factor_rho(factors_a, std_a, factors_b, std_b))
+    found = torch.autograd.grad(std.sum(), factors_a)[0]
+    distance = (factors_a - factors_b).detach()
+    wanted = distance / (own_a**2 + own_b**2 + (distance**2).sum(-1)).sqrt()[:, None]
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
 
 
 def test_thresholds_of_ones_own_are_a_change_of_unit():

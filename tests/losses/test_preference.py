@@ -16,7 +16,7 @@ from distreward.losses import (
     mse_loss,
     preference_level_probs,
 )
-from distreward.losses.preference import kl_divergence, log_normal_cdf, smooth
+from distreward.losses.preference import kl_divergence, log_normal_cdf, side_probs, smooth, without_strength
 
 
 def some_pairs(n: int = 40, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
@@ -246,6 +246,63 @@ def test_smoothing_and_divergence_by_hand():
     assert_close(
         kl_divergence(torch.tensor([0.25, 0.75]), torch.tensor([0.5, 0.5])), torch.tensor(0.13081), rtol=1e-4, atol=1e-5
     )
+
+
+def test_kl_of_labels_without_strength_by_hand():
+    # as in `test_kl_by_hand`, smoothed: .09345 .23338 .34634 .23338 .09345, so B .32683, tie .34634, A .32683
+    # half tie, half A: .5 ln(.5 / .34634) + .5 ln(.5 / .32683) = .1836 + .2126 = .3962
+    mean, std_a, std_b = torch.zeros(2), torch.tensor([0.6] * 2), torch.tensor([0.8] * 2)
+    target = torch.tensor([[0, 0, 0.5, 0, 0.5]] * 2)
+    known = torch.tensor([0.0, 1.0])
+    loss = mean_variance_kl_loss(mean, std_a, mean, std_b, target, cdf="normal", strength_known=known)
+    # with strength, 2 is "significantly": .1836 + .5 ln(.5 / .09345) = .1836 + .8386 = 1.0222
+    assert_close(loss, torch.tensor([0.3962, 1.0222]), rtol=0, atol=1e-4)
+
+
+def test_without_strength_only_the_side_of_a_label_counts():
+    q = some_pairs()
+    moments = [q[name] for name in ("mean_a", "std_a", "mean_b", "std_b")]
+    none = torch.zeros(40)
+    slight = torch.stack(
+        [0 * none, q["levels"][:, :2].sum(1), q["levels"][:, 2], q["levels"][:, 3:].sum(1), 0 * none], 1
+    )
+    loss = mean_variance_kl_loss(*moments, q["levels"], strength_known=none)
+    assert_close(loss, mean_variance_kl_loss(*moments, slight, strength_known=none))
+    # merging cells never raises a KL divergence, and knowing all strengths is what happens without the argument
+    five = mean_variance_kl_loss(*moments, q["levels"])
+    assert (loss <= five + 1e-6).all() and (loss < five - 1e-3).any()
+    assert_close(mean_variance_kl_loss(*moments, q["levels"], strength_known=none + 1), five)
+    # zero where three shares are right, whatever the five are
+    target = without_strength(smooth(preference_level_probs(*moments), 0.05))
+    assert_close(target.sum(1), none + 1)
+    assert_close(mean_variance_kl_loss(*moments, target, strength_known=none), none, rtol=0, atol=1e-6)
+
+
+def test_the_gradient_without_strength_equals_finite_differences_in_float64():
+    q = some_pairs()
+    mean_b, std_a, std_b = (q[name].double().numpy() for name in ("mean_b", "std_a", "std_b"))
+    shares_of_sides = without_strength(q["levels"]).double().numpy()[:, [0, 2, 4]]
+
+    def in_float64(mean_a):
+        z = (np.array([-0.5, 0.5]) - (mean_a - mean_b)[:, None]) / np.sqrt(std_a**2 + std_b**2)[:, None]
+        probs = np.diff(stats.logistic.cdf(z), axis=1, prepend=0, append=1)
+        return np.sum(-shares_of_sides * np.log((probs + [0.1, 0.05, 0.1]) / 1.25), axis=1)
+
+    mean_a, step = q["mean_a"].double().numpy(), 1e-5
+    expected = (in_float64(mean_a + step) - in_float64(mean_a - step)) / (2 * step)
+    rest = [q[name] for name in ("std_a", "mean_b", "std_b", "levels")]
+    found = gradient(lambda x: mean_variance_kl_loss(x, *rest, strength_known=torch.zeros(40)), q["mean_a"])
+    assert_allclose(found.numpy(), expected, rtol=1e-3, atol=1e-5)
+    far = torch.tensor([1e4, -1e4])
+    one, target = torch.ones(2), torch.eye(5)[[0, 4]]
+    out = gradient(lambda x: mean_variance_kl_loss(x, one, 0 * one, one, target, strength_known=0 * one), far)
+    assert torch.isfinite(out).all()
+
+
+def test_sides_by_hand():
+    levels = torch.tensor([[0.1, 0.2, 0.3, 0.25, 0.15]])
+    assert_close(side_probs(levels), torch.tensor([[0.3, 0.3, 0.3, 0.4, 0.4]]))
+    assert_close(without_strength(levels), torch.tensor([[0.3, 0, 0.3, 0, 0.4]]))
 
 
 def test_kl_refuses_levels_in_place_of_shares():

@@ -6,9 +6,9 @@ from torch.testing import assert_close
 
 from distreward.errors import InputError
 from distreward.modeling import REWARD_HEADS, reward_head_entry
-from distreward.modeling.heads import MIN_STD, read_likert, read_mean_variance, read_scalar
+from distreward.modeling.heads import MIN_STD, read_likert, read_mean_variance, read_scalar, read_taste_factors
 
-N_OUTPUTS = {"scalar": 1, "mean_variance": 2, "likert": 5}
+N_OUTPUTS = {"scalar": 1, "mean_variance": 2, "taste_factors": 6, "likert": 5}
 
 
 def test_scalar_is_the_reward_itself():
@@ -26,6 +26,19 @@ def test_mean_variance_by_hand():
     assert_close(out.logits, out.mean.unsqueeze(1))
     assert_close(read_mean_variance(raw, reward_head_entry("mean_variance", min_std=0.5)).std[0], torch.tensor(1.0))
     assert MIN_STD == 0.1
+
+
+def test_taste_factors_by_hand():
+    # own std |-0.5| + 0.1 = 0.6; with factors 0.8, 0, 0, 0: sqrt(0.36 + 0.64) = 1. Without factors: a mean-variance head
+    raw = torch.tensor([[2.0, -0.5, 0.8, 0, 0, 0], [-3.0, 2.0, 0, 0, 0, 0]], requires_grad=True)
+    out = read_taste_factors(raw, reward_head_entry("taste_factors"))
+    assert_close(out.mean, torch.tensor([2.0, -3.0]))
+    assert_close(out.std, torch.tensor([1.0, 2.1]))
+    assert_close(out.factors, raw[:, 2:])
+    out.std.sum().backward()
+    assert_close(
+        raw.grad[0], torch.tensor([0, -0.6, 0.8, 0, 0, 0])
+    )  # d std / d raw std = -own / std, d / d f = f / std
 
 
 def test_likert_by_hand():
@@ -72,6 +85,8 @@ def test_the_entry_holds_the_constants_the_loss_and_the_reader_use():
 
 
 def test_an_unknown_head_is_refused_in_one_line():
-    with pytest.raises(InputError, match="unknown reward head 'gaussian'.*scalar, mean_variance, likert") as caught:
+    with pytest.raises(
+        InputError, match="unknown reward head 'gaussian'.*scalar, mean_variance, taste_factors, likert"
+    ) as caught:
         reward_head_entry("gaussian")
     assert "\n" not in str(caught.value)

@@ -15,6 +15,7 @@ from distreward.scoring.level_model import NEUTRAL, likert_levels, mean_variance
 TRUE = {
     "scalar": {"std": 3.0, "tie": 0.8, "slight": 2.5},
     "mean_variance": {"std_scale": 2.0, "tie": 0.3, "slight": 1.8},
+    "taste_factors": {"std_scale": 2.0, "tie": 0.3, "slight": 1.8},
     "likert": {"temperature": 1.5, "tie_weight": 0.5, "significant_weight": 1.5},
 }
 
@@ -26,8 +27,15 @@ def predictions(head: str, n: int, seed: int = 0, **entry) -> PairPredictions:
         probs_a, probs_b = rng.dirichlet(np.ones(5), n), rng.dirichlet(np.ones(5), n)
         ratings = np.arange(1, 6)
         return PairPredictions(probs_a @ ratings, probs_b @ ratings, entry, None, None, probs_a, probs_b)
-    stds = rng.uniform(0.2, 1.5, (2, n)) if head == "mean_variance" else (None, None)
-    return PairPredictions(*rng.normal(size=(2, n)) * 2, entry, *stds)
+    means = rng.normal(size=(2, n)) * 2
+    if head == "scalar":
+        return PairPredictions(*means, entry)
+    stds = rng.uniform(0.2, 1.5, (2, n))
+    if head == "mean_variance":
+        return PairPredictions(*means, entry, *stds)
+    factors = rng.normal(size=(2, n, 4)) * 0.3
+    totals = np.sqrt(stds**2 + (factors**2).sum(-1))
+    return PairPredictions(*means, entry, *totals, factors_a=factors[0], factors_b=factors[1])
 
 
 def labels(predicted: PairPredictions, n_annotators: int = 4, seed: int = 1) -> np.ndarray:
@@ -38,7 +46,8 @@ def labels(predicted: PairPredictions, n_annotators: int = 4, seed: int = 1) -> 
 
 def swapped(p: PairPredictions) -> PairPredictions:
     return PairPredictions(
-        p.mean_b, p.mean_a, p.reward_head, p.std_b, p.std_a, p.rating_probs_b, p.rating_probs_a
+        p.mean_b, p.mean_a, p.reward_head, p.std_b, p.std_a, p.rating_probs_b, p.rating_probs_a, p.strength_known,
+        p.factors_b, p.factors_a,
     )  # fmt: skip
 
 

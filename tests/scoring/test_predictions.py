@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from distreward.metrics.divergence import diverging_probability
-from distreward.modeling import reward_head_entry
+from distreward.modeling import RewardOutput, reward_head_entry
 from distreward.scoring.predictions import DEFAULT_ANNOTATORS, PairPredictions, output_columns, typical_annotators
 
 MEAN_A, MEAN_B = np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.5, 2.0])
@@ -70,6 +71,56 @@ def test_level_probs_of_a_mean_variance_head_by_hand():
     assert first == pytest.approx(stats.logistic.sf(-0.5 / math.sqrt(0.52)), rel=1e-5)
 
 
+def taste_factors(**constants) -> PairPredictions:
+    factors_a = np.array([[3.0, 4, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0.5]])
+    factors_b = np.array([[3.0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, -0.5]])
+    own_a, own_b = np.array([1.0, 0.5, 0.1]), np.array([2.0, 0.5, 0.1])
+    std_a, std_b = (np.sqrt(own**2 + (f**2).sum(1)) for own, f in ((own_a, factors_a), (own_b, factors_b)))
+    entry = reward_head_entry("taste_factors", **constants)
+    return PairPredictions(MEAN_A, MEAN_B, entry, std_a, std_b, factors_a=factors_a, factors_b=factors_b)
+
+
+def test_what_divides_people_on_both_responses_alike_does_not_divide_them_on_the_pair():
+    # variances of the difference: 1 + 4 + 3^2 = 14; 0.25 + 0.25 + 0 = 0.5; 0.01 + 0.01 + 1 = 1.02; each side has half
+    halves = np.sqrt([7, 0.25, 0.51])
+    mean_a, std_a, mean_b, std_b = taste_factors().moments()
+    assert_allclose(std_a, halves)
+    assert_allclose(std_b, halves)
+    plain = PairPredictions(MEAN_A, MEAN_B, reward_head_entry("mean_variance"), halves, halves)
+    assert_allclose(taste_factors().level_probs(), plain.level_probs(), rtol=1e-6)
+    assert_allclose(taste_factors(**{"lambda": 0.3}).divergence(), -(np.abs(MEAN_A - MEAN_B) - 0.6 * halves))
+    assert_allclose(taste_factors().diverging_probability(4), plain.diverging_probability(4), rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [scalar, mean_variance, taste_factors, likert])
+def test_columns_hold_all_that_a_head_says(make):
+    first = make()
+    again = PairPredictions.from_columns(first.to_columns(), first.reward_head)
+    assert first.to_columns().shape == (len(first.mean_a), 22)
+    for name, value in vars(first).items():
+        if isinstance(value, np.ndarray):
+            assert_allclose(getattr(again, name), value)
+    assert (again.factors_a is None) == (first.factors_a is None)
+
+
+def test_columns_of_an_older_version_are_read():
+    old = np.concatenate([side[:, :7] for side in np.split(likert().to_columns(), 2, axis=1)], axis=1)
+    assert_allclose(PairPredictions.from_columns(old, likert().reward_head).level_probs(), likert().level_probs())
+
+
+def test_a_model_that_saw_no_strength_predicts_none():
+    probs, known = mean_variance(strength_known=False).level_probs(), mean_variance().level_probs()
+    assert_allclose(
+        probs, known @ [[1, 0, 0, 0, 0], [1, 0, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 1]], rtol=1e-6
+    )
+    # two people diverge when one says A and the other B: 2 P(A) P(B)
+    chance = mean_variance(strength_known=False).diverging_probability(2)
+    assert_allclose(chance, 2 * probs[:, 0] * probs[:, 4], rtol=1e-6)
+    # labels that are there count more than those that were learnt from
+    labelled = replace(mean_variance(strength_known=False), strength_known=np.array([True, True, False]))
+    assert_allclose(labelled.level_probs(), np.concatenate([known[:2], probs[2:]]))
+
+
 def test_level_probs_of_a_likert_head_by_hand():
     # second pair: A 4 or 5; B 1 (.2), 4 (.5), 5 (.3): differences 4 and 3: .2; 1: .25; 0: .25 + .15; -1: .15
     assert_allclose(likert().level_probs()[1], [0, 0.15, 0.4, 0.25, 0.2])
@@ -104,20 +155,25 @@ def test_columns_by_hand():
         torch.tensor([0.5, 1.0]),
         torch.tensor([[1.0, 2, 3, 4, 10]] * 2).log(),
     )
-    nan = [math.nan] * 5
-    assert_allclose(output_columns(mean, None, None), [[1.5, math.nan, *nan], [-2, math.nan, *nan]])
-    assert_allclose(output_columns(mean, std, None), [[1.5, 0.5, *nan], [-2, 1, *nan]])
+    nan = [math.nan] * 9
+    assert_allclose(output_columns(RewardOutput(mean=mean)), [[1.5, math.nan, *nan], [-2, math.nan, *nan]])
+    assert_allclose(output_columns(RewardOutput(mean=mean, std=std)), [[1.5, 0.5, *nan], [-2, 1, *nan]])
+    factors = torch.tensor([[1.0, 2, 3, 4], [0, 0, 0, -1]])
+    rows = output_columns(RewardOutput(mean=mean, std=std, factors=factors))
+    assert_allclose(rows[1], [-2, 1, *nan[:5], 0, 0, 0, -1])
     # ln(1, 2, 3, 4, 10) of 20 in all
-    full = output_columns(mean, std, logits)
-    assert_allclose(full[0], [1.5, 0.5, 0.05, 0.1, 0.15, 0.2, 0.5], rtol=1e-6)
-    assert full.dtype == torch.float32 and output_columns(mean.bfloat16(), std.bfloat16(), None).dtype == torch.float32
+    full = output_columns(RewardOutput(mean=mean, std=std, level_logits=logits))
+    assert_allclose(full[0], [1.5, 0.5, 0.05, 0.1, 0.15, 0.2, 0.5, *nan[:4]], rtol=1e-6)
+    half = output_columns(RewardOutput(mean=mean.bfloat16(), std=std.bfloat16()))
+    assert full.dtype == half.dtype == torch.float32
 
 
 @pytest.mark.parametrize("head", ["scalar", "mean_variance", "likert"])
 def test_columns_and_predictions_are_inverse(head):
     generator = torch.Generator().manual_seed(0)
     mean, std, logits = (torch.rand(*shape, generator=generator) for shape in [(8,), (8,), (8, 5)])
-    rows = output_columns(mean, None if head == "scalar" else std, logits if head == "likert" else None).numpy()
+    std_or_not, logits_or_not = None if head == "scalar" else std, logits if head == "likert" else None
+    rows = output_columns(RewardOutput(mean=mean, std=std_or_not, level_logits=logits_or_not)).numpy()
     p = PairPredictions.from_columns(np.hstack([rows[:4], rows[4:]]), reward_head_entry(head))
     assert_allclose(np.r_[p.mean_a, p.mean_b], mean.numpy())
     if head == "scalar":

@@ -12,7 +12,7 @@ from distreward.modeling import AutoRewardModel
 from distreward.scoring import RewardScorer
 from distreward.trainers.preparation import with_tokens
 
-HEADS = ("scalar", "mean_variance", "likert")
+HEADS = ("scalar", "mean_variance", "taste_factors", "likert")
 RESPONSES = ["Red.", "I cannot say.", "", "Blue, and why not green? " * 4, "Red.", "A joke about colours, then. " * 2]
 PROMPTS = [[{"role": "user", "content": f"Name a colour, number {index % 3}."}] for index in range(len(RESPONSES))]
 
@@ -33,7 +33,7 @@ def make_scorer(llama_config, bert_config, tokenizer):
 def test_every_row_is_the_reward_of_its_response(make_scorer, head, backbone):
     scorer = make_scorer(head, backbone)
     scores = scorer.score(PROMPTS, RESPONSES)
-    assert scores.shape == (6, 7) and scores.dtype == np.float64
+    assert scores.shape == (6, 11) and scores.dtype == np.float64
     for row, (prompt, response) in enumerate(zip(PROMPTS, RESPONSES, strict=True)):
         ids = torch.tensor([encode_response(scorer.tokenizer, prompt, response)[0]])
         with torch.no_grad():
@@ -44,10 +44,14 @@ def test_every_row_is_the_reward_of_its_response(make_scorer, head, backbone):
         else:
             assert scores[row, 1] == pytest.approx(out.std.item(), abs=1e-5)
         if head == "likert":
-            assert_allclose(scores[row, 2:], out.level_logits.softmax(-1)[0], atol=1e-5)
-            assert scores[row, 2:] @ np.arange(1, 6) == pytest.approx(scores[row, 0], abs=1e-5)
+            assert_allclose(scores[row, 2:7], out.level_logits.softmax(-1)[0], atol=1e-5)
+            assert scores[row, 2:7] @ np.arange(1, 6) == pytest.approx(scores[row, 0], abs=1e-5)
         else:
-            assert np.isnan(scores[row, 2:]).all()
+            assert np.isnan(scores[row, 2:7]).all()
+        if head == "taste_factors":
+            assert_allclose(scores[row, 7:], out.factors[0], atol=1e-5)
+        else:
+            assert np.isnan(scores[row, 7:]).all()
     assert np.ptp(scores[:, 0]) > 0.01  # or a mix-up of rows would not show
 
 
@@ -59,7 +63,7 @@ def test_a_store_of_features_gives_the_same_scores(make_scorer, backbone, tmp_pa
     # another head over the same backbone, without running the backbone
     monkeypatch.setattr("distreward.scoring.features.run_in_batches", lambda *a, **k: pytest.fail("computed again"))
     other = make_scorer("likert", backbone, feature_cache_dir=str(tmp_path / "features"))
-    assert_allclose(other.score(PROMPTS, RESPONSES)[:, 2:].sum(1), 1.0, atol=1e-5)
+    assert_allclose(other.score(PROMPTS, RESPONSES)[:, 2:7].sum(1), 1.0, atol=1e-5)
 
 
 @pytest.mark.parametrize("backbone", ["llama", "bert"])
@@ -76,7 +80,7 @@ def test_batch_size_and_neighbours_change_nothing(make_scorer, backbone, batch_t
 
 
 def test_nothing_to_score(make_scorer):
-    assert make_scorer().score([], []).shape == (0, 7)
+    assert make_scorer().score([], []).shape == (0, 11)
     with pytest.raises(ValueError):
         make_scorer().score(PROMPTS, RESPONSES[:2])
 
@@ -95,7 +99,9 @@ def test_pairs_are_split_right(make_scorer, head, pairs):
     if head != "scalar":
         assert_allclose(predictions.std_b, side_b[:, 1], atol=1e-5)
     if head == "likert":
-        assert_allclose(predictions.rating_probs_a, side_a[:, 2:], atol=1e-5)
+        assert_allclose(predictions.rating_probs_a, side_a[:, 2:7], atol=1e-5)
+    if head == "taste_factors":
+        assert_allclose(predictions.factors_b, side_b[:, 7:], atol=1e-5)
     assert predictions.reward_head == scorer.reward_head
     predictions.reward_head["lambda"] = 9.0  # one's own copy
     assert "lambda" not in scorer.reward_head

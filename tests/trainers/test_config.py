@@ -35,7 +35,7 @@ def test_mistakes(option, value, message):
 def test_every_field_of_ours_has_a_help_text():
     host = {field.name for field in fields(RewardConfig)}
     ours = [field for field in fields(DistributionalRewardConfig) if field.name not in host]
-    assert len(ours) == 12 and all(field.metadata["help"] for field in ours)
+    assert len(ours) == 13 and all(field.metadata["help"] for field in ours)
 
 
 def test_from_reward_config_keeps_every_setting():

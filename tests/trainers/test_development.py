@@ -193,7 +193,7 @@ def many(head: dict, strength_known=1.0, n=60):
     known = None if strength_known is None else torch.full((n,), strength_known)
     b = RewardOutput(mean=torch.zeros(n), std=std)
     records.add(Accelerator(cpu=True), a, b, counts, counts.sum(1), torch.zeros(n), known)
-    columns = [output_columns(side.mean, side.std, None) for side in (a, b)]
+    columns = [output_columns(side) for side in (a, b)]
     return records, PairPredictions.from_columns(torch.cat(columns, 1).double().numpy(), head), counts.numpy()
 
 

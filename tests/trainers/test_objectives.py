@@ -24,7 +24,7 @@ LABELS = [
 ]
 
 
-def rows_of(labels: list[list[tuple[int, float, float]]], numbers: list[int]) -> Dataset:
+def rows_of(labels: list[list[tuple[int, float, float]]], numbers: list[int], strength_known: bool = True) -> Dataset:
     """Pair `numbers[i]` with the annotators `labels[i]`."""
     rows = [
         {
@@ -36,7 +36,7 @@ def rows_of(labels: list[list[tuple[int, float, float]]], numbers: list[int]) ->
             "scores_a": [float(score) for _, score, _ in annotators],
             "scores_b": [float(score) for _, _, score in annotators],
             "annotator_ids": [],
-            "strength_known": True,
+            "strength_known": strength_known,
             "source": "",
             "meta": "{}",
             "margin": None,
@@ -119,7 +119,7 @@ def constant_of(objective: str) -> float:
     difference is the targets' entropy, each pair counted as often as it has labels. The Likert loss averages A and B.
     """
     n_labels = sum(map(len, LABELS))
-    if objective == "mean_variance_kl":
+    if objective in ("mean_variance_kl", "taste_factors_kl"):
         return sum(len(pair) * entropy([level for level, _, _ in pair]) for pair in LABELS) / n_labels
     if objective == "likert_kl":
         both = [(entropy([a for _, a, _ in pair]) + entropy([b for _, _, b in pair])) / 2 for pair in LABELS]
@@ -137,6 +137,25 @@ def test_all_labels_equal_one_row_per_annotator(tmp_path, objective, make_model,
     assert gradients.keys() == expanded.keys() == dict(model.named_parameters()).keys()
     assert all(gradient.abs().max() > 0 for gradient in gradients.values())
     assert_same_gradients(gradients, expanded)
+
+
+def test_all_votes_without_strength_equal_one_row_per_annotator(tmp_path, make_model, tokenizer):
+    votes = [[(2 * ((level > 0) - (level < 0)), a, b) for level, a, b in pair] for pair in LABELS]
+    single = [([vote], number) for number, pair in enumerate(votes) for vote in pair]
+    together = rows_of(votes, list(range(len(votes))), strength_known=False)
+    apart = rows_of([labels for labels, _ in single], [number for _, number in single], strength_known=False)
+    model, sides = make_model("mean_variance_kl"), {"unknown_strength": "sides"}
+    loss, gradients = one_step(tmp_path, "mean_variance_kl", model, tokenizer, together, 2, **sides)
+    expanded_loss, expanded = one_step(tmp_path, "mean_variance_kl", model, tokenizer, apart, 5, **sides)
+    constant = sum(len(pair) * entropy([vote for vote, _, _ in pair]) for pair in votes) / sum(map(len, votes))
+    assert expanded_loss - loss == pytest.approx(constant, abs=2e-5)
+    assert_same_gradients(gradients, expanded)
+    # as significant preferences they are what they would be in data whose labels have a strength
+    significant = one_step(tmp_path, "mean_variance_kl", model, tokenizer, together, 2)
+    known = rows_of(votes, list(range(len(votes))))
+    assert (
+        significant[0] == one_step(tmp_path, "mean_variance_kl", model, tokenizer, known, 2, **sides)[0] > loss + 0.01
+    )
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -187,8 +206,8 @@ def test_majority_of_scores(tmp_path, make_model, tokenizer):
 def pair_loss(objective: str, batch: dict, **outputs):
     """`pair_loss` of an objective without a trainer around it."""
     trainer = object.__new__(OBJECTIVES[objective])
-    eta = outputs.pop("eta", 0.0)
-    trainer.args = DistributionalRewardConfig("out", report_to="none", bf16=False, use_cpu=True, eta=eta)
+    options = {name: outputs.pop(name) for name in ("eta", "unknown_strength") if name in outputs}
+    trainer.args = DistributionalRewardConfig("out", report_to="none", bf16=False, use_cpu=True, **options)
     a, b = (RewardOutput(**{name: value[side] for name, value in outputs.items()}) for side in (0, 1))
     return trainer.pair_loss(a, b, batch)
 
@@ -228,6 +247,22 @@ def test_rho_is_the_share_of_ties_times_eta():
     assert abs(float(correlated - uncorrelated)) > 1e-3
 
 
+def test_shared_tastes_are_a_correlation_predicted_from_the_pair():
+    # total stds 1 and 0.8, f_A.f_B = 0.6 * 0.5 = 0.3: variance 1 + 0.64 - 0.6 = 1.04, as of uncorrelated stds sqrt(0.52)
+    counts, mean = {"level_counts": torch.tensor([[0.0, 0, 2, 1, 1]])}, torch.tensor([[0.7], [0.2]])
+    factors = torch.tensor([[[0.6, 0, 0, 0.0]], [[0.5, 0, 0, 0]]])
+    shared = pair_loss("taste_factors_kl", counts, mean=mean, std=torch.tensor([[1.0], [0.8]]), factors=factors)
+    plain = pair_loss("mean_variance_kl", counts, mean=mean, std=torch.tensor([[0.52**0.5], [0.52**0.5]]))
+    assert_close(shared, plain, rtol=1e-5, atol=1e-6)
+
+
+def test_votes_of_chosen_rejected_data_have_no_strength():
+    # without `strength_known` in the batch: P(A) of even rewards with stds 0.6 and 0.8, logistic, smoothed
+    outputs = {"mean": torch.zeros(2, 1), "std": torch.tensor([[0.6], [0.8]]), "unknown_strength": "sides"}
+    loss = pair_loss("mean_variance_kl", {"level_counts": torch.tensor([[0.0, 0, 0, 0, 1]])}, **outputs)
+    assert_close(loss, -torch.log((torch.sigmoid(torch.tensor([-0.5])) + 0.1) / 1.25))
+
+
 def test_likert_and_mse_read_the_scores():
     batch = {
         "level_counts": torch.zeros(1, 5),
@@ -247,6 +282,7 @@ def test_the_table_names_every_objective():
         "bradley_terry": "scalar",
         "mse": "scalar",
         "mean_variance_kl": "mean_variance",
+        "taste_factors_kl": "taste_factors",
         "mean_variance_nll": "mean_variance",
         "likert_kl": "likert",
     }

@@ -1,11 +1,12 @@
 import pytest
 import torch
+from datasets import Dataset
 from peft import LoraConfig, PeftModel
 from transformers import LlamaForSequenceClassification
 
 from distreward.errors import InputError
 from distreward.trainers import DistributionalRewardConfig
-from distreward.trainers.opening import add_adapter, open_model, settle_special_tokens
+from distreward.trainers.opening import add_adapter, open_model, record_strength, settle_special_tokens
 from tests.conftest import make_tokenizer
 
 
@@ -37,6 +38,28 @@ def test_two_ways_to_quantise_are_one_too_many(base_model):
     args = config(model_init_kwargs={"quantization_config": "one"})
     with pytest.raises(InputError, match="`quantization_config` came twice"):
         open_model(str(base_model), args, "scalar", "other")
+
+
+# --- what the data says of strength
+
+
+@pytest.mark.parametrize(
+    ("columns", "learnt", "entry"),
+    [
+        ({"strength_known": [0.0, 1.0]}, "sides", {}),  # one label with a strength is enough to learn it from
+        ({"strength_known": [0.0, 0.0]}, "sides", {"strength_known": False}),
+        ({"chosen_ids": [[1], [2]]}, "sides", {"strength_known": False}),  # chosen/rejected data
+        ({"strength_known": [0.0, 0.0]}, "significant", {}),
+    ],
+)
+def test_a_model_that_learns_sides_says_so(base_model, columns, learnt, entry):
+    model = open_model(str(base_model), config(), "mean_variance", None)
+    model.reward_head["strength_known"] = False  # of an earlier training
+    record_strength(model, config(unknown_strength=learnt), Dataset.from_dict(columns))
+    assert {name: value for name, value in model.reward_head.items() if name == "strength_known"} == entry
+    scalar = open_model(str(base_model), config(), "scalar", None)
+    record_strength(scalar, config(unknown_strength=learnt), Dataset.from_dict(columns))
+    assert "strength_known" not in scalar.reward_head
 
 
 # --- adapters
