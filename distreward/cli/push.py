@@ -12,6 +12,7 @@ from distreward.errors import InputError
 from distreward.hub.files import Selection, local_base, refuse_secrets, select_files
 from distreward.hub.pushing import Pushed, open_repository
 from distreward.hub.spaces import metric_space
+from distreward.hub.writing import CARD, card_naming
 
 logger = logging.getLogger("distreward")
 
@@ -81,9 +82,12 @@ def main(argv: Sequence[str]) -> int:
     output_dir = None if arguments.output_dir is None else prepare_output_dir(arguments.output_dir)
     if arguments.metric is None:
         selection = select_files(arguments.model_dir, arguments.include or ())
-        files: dict[str, Path | bytes] = dict(selection.paths)
-        rows = [(file.path, file.n_bytes, file.kind) for file in selection.sent]
         refuse_secrets(selection.paths)
+        files: dict[str, Path | bytes] = dict(selection.paths)
+        if card := card_naming(selection.folder, arguments.repo_id):
+            files[CARD] = card.encode()
+        content = {path: len(content) for path, content in files.items() if isinstance(content, bytes)}
+        rows = [(file.path, content.get(file.path, file.n_bytes), file.kind) for file in selection.sent]
     else:
         selection = None
         files = dict(metric_space(arguments.metric, arguments.repo_id))
@@ -111,8 +115,9 @@ def main(argv: Sequence[str]) -> int:
 
 def warn_about(selection: Selection) -> None:
     """Say what will be of little use to others."""
-    if "README.md" not in selection.paths:
-        logger.warning("%s has no README.md: the repository will have no model card", selection.folder)
+    if CARD not in selection.paths:
+        remedy = f"`distreward card --model_dir {selection.folder}` writes one"
+        logger.warning("%s has no %s, so the repository will have no model card; %s", selection.folder, CARD, remedy)
     if base := local_base(selection.folder):
         logger.warning(
             "the base model of this adapter is the local folder %s, which nobody else has: push what `distreward merge` writes, "

@@ -12,7 +12,7 @@ from typing import Any
 
 from distreward.errors import InputError
 from distreward.hub.card import model_card
-from distreward.hub.facts import ModelFacts
+from distreward.hub.facts import ModelFacts, read_facts
 from distreward.hub.metadata import TAGS
 from distreward.hub.plain import write_text
 
@@ -101,11 +101,34 @@ def write_card(
     now = {"model_name": model_name, "repo_id": repo_id, "tags": tags, **facts.files["given"][1]}
     given = {key: now[key] if now.get(key) is not None else before.get(key) for key in GIVEN}
     given = {key: value for key, value in given.items() if value is not None}
-    facts = replace(facts, files={**facts.files, "given": (None, given)})
-    content = model_card(facts, given.get("model_name"), given.get("repo_id"), given.get("tags") or (), path.parent)
+    text = _text(facts, given, path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, marked(content, given))
+    write_text(path, text)
     return path
+
+
+def card_naming(folder: Path, repo_id: str) -> str | None:
+    """The card of a folder as it is to lie in a repository, whose name its code then opens.
+
+    Args:
+        folder: the model's, whose card is not changed.
+        repo_id: of the repository.
+
+    Returns:
+        The text; None where the card stays as it is: there is none, a person wrote it, or it names the repository already.
+    """
+    path = folder / CARD
+    before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    given = given_for(before)
+    if not is_ours(before) or given.get("repo_id") == repo_id:
+        return None
+    return _text(read_facts(folder), {**given, "repo_id": repo_id}, folder)
+
+
+def _text(facts: ModelFacts, given: Mapping[str, Any], start: Path) -> str:
+    facts = replace(facts, files={**facts.files, "given": (None, given)})
+    content = model_card(facts, given.get("model_name"), given.get("repo_id"), given.get("tags") or (), start)
+    return marked(content, given)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import pytest
 
 from distreward.cli.main import main
 from distreward.hub.spaces import metric_space
+from distreward.hub.writing import is_ours
 from tests.hub.hub_server import Fault
 
 
@@ -97,7 +98,20 @@ def test_a_metric_goes_as_a_space(hub, capsys):
 def test_a_missing_card_is_said(hub, model, capsys):
     (model / "README.md").unlink()
     assert main(["push", str(model), "--repo_id", "ann/rewards"]) == 0
-    assert "has no README.md: the repository will have no model card" in capsys.readouterr().err
+    assert f"no model card; `distreward card --model_dir {model}` writes one" in capsys.readouterr().err
+
+
+def test_the_card_names_the_repository_it_lies_in(hub, model, capsys):
+    assert main(["card", "--model_dir", str(model), "--license", "mit", "--overwrite"]) == 0
+    here = (model / "README.md").read_text()
+    assert main(["push", str(model), "--repo_id", "ann/rewards"]) == 0
+    sent = hub.model("ann/rewards").files()["README.md"].decode()
+    assert "ann/rewards" in sent and "ann/rewards" not in here and "license: mit" in sent
+    assert (model / "README.md").read_text() == here and is_ours(sent)
+
+    (model / "README.md").write_text("---\nlicense: mit\n---\n# Mine\n")  # a person's card goes as it is
+    assert main(["push", str(model), "--repo_id", "ann/rewards"]) == 0
+    assert hub.model("ann/rewards").files()["README.md"].decode() == (model / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
