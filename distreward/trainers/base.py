@@ -133,8 +133,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         head_weights = full_precision_head(model) if is_quantized(model) else []
         self._running = {"train": RunningPairMetrics(), "eval": RunningPairMetrics()}
         self._distributions = {"train": RunningDistributions(), "eval": RunningDistributions()}
-        self._records = DevelopmentRecords()
-        self._tunes_lambda = False
+        self._records, self._tunes_lambda = DevelopmentRecords(), False
         self._stream_report = StreamReport(args.dataloader_num_workers)
         self.given_data, self.development = {}, {}  # for the card: facts of each split, own evaluation that was last
         super().__init__(
