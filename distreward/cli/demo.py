@@ -36,7 +36,7 @@ DESCRIPTION = """Train Bradley-Terry, mean-variance KL and Likert KL reward mode
 synthetic set, and compare them on prompts they never saw. Takes minutes on two cores; needs no network and no GPU.
 
   distreward demo
-  distreward demo --quick     # about a minute, a fifth of the pairs: shows that it runs, not how well
+  distreward demo --quick     # a fifth of the pairs: shows that it runs, not how well
   distreward demo --encoder_only          only write its encoder, a base model to train on: distreward-demo/encoder
 """
 
@@ -63,7 +63,7 @@ class DemoArguments:
     quick: bool = field(
         default=False,
         metadata={
-            "help": "Smaller sizes, about a minute: "
+            "help": "Smaller sizes: "
             + ", ".join(f"{name} {value}" for name, value in QUICK.items())
             + ". A size given beside it counts."
         },
