@@ -41,7 +41,7 @@ def densities_of_row(runs: Sequence[ModelRun], labels: LabelledPairs) -> dict[st
     """Densities per agreement category, turned so that the response with more votes lies on the right.
 
     Returns:
-        None unless the rows' heads are mean-variance ones. Else `at` [X], `thresholds` [4], and `average` and `typical`:
+        None unless the row's heads have a mean and a std. Else `at` [X], `thresholds` [4], and `average` and `typical`:
         category -> density [X], the mean over the category's pairs of all runs, and the density of the pair whose level
         distribution is nearest to the category's mean one; `n`: category -> pairs, all runs together. Pairs with as many
         votes on each side stay as they are.

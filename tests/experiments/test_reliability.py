@@ -70,3 +70,14 @@ def test_densities_are_turned_to_the_majority(dataset, tested):
     # people who agree choose the right side; half of them chose B before it was turned
     assert middle["high_agreement_preference"] > 0.5 > abs(middle["high_agreement_tie"])
     assert found["n"] == {"high_agreement_preference": 72, "high_agreement_tie": 24, "diverging": 48}
+
+
+def test_shared_tastes_narrow_the_density(dataset):
+    # one factor that both responses share in full: var = 0.5^2 + 0.5^2 - 2 * 0.4 * 0.4, narrower than without it
+    labels, gap = labelled_pairs(dataset, 0), np.zeros(72)
+    plain = run_of(gap, {"type": "mean_variance", "cdf": "logistic", "level_smoothing": 0.0})
+    shared = run_of(gap, {"type": "taste_factors", "cdf": "logistic", "level_smoothing": 0.0})
+    shared.predicted.factors_a = shared.predicted.factors_b = np.tile([0.4, 0.0, 0.0, 0.0], (72, 1))
+    wide, narrow = (densities_of_row([run], labels) for run in (plain, shared))
+    ratio = narrow["average"]["diverging"].max() / wide["average"]["diverging"].max()
+    assert ratio == pytest.approx(np.sqrt(0.5 / (0.5 - 2 * 0.16)), rel=1e-3)  # the peak is 1 / (4 std)
