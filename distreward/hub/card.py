@@ -95,6 +95,8 @@ def summary(facts: ModelFacts, head: str) -> str:
         "scalar": "It gives every response one reward, and says nothing about disagreement but what a small gap hints at.",
         "mean_variance": "It gives every response the mean and the standard deviation of the reward over people: not only "
         "which response is preferred, but how much people would disagree about it.",
+        "taste_factors": "It gives every response the mean and the standard deviation of the reward over people, and says how "
+        "far two responses divide people in the same way: not only which is preferred, but how much people would disagree.",
         "likert": "It gives every response a distribution over the ratings 1 to 5: not only which response is preferred, but "
         "how much people would disagree about it.",
     }[head]

@@ -6,13 +6,14 @@ from typing import Any
 
 from distreward.hub.facts import Evaluation, Fact, ModelFacts, shown
 from distreward.metrics.divergence import DEFAULT_LAMBDA
-from distreward.modeling.heads import REWARD_HEADS
+from distreward.modeling.heads import MEAN_AND_STD, REWARD_HEADS
 
 Rows = list[list[str]]
 
 HEAD_WORDS = {
     "scalar": "one reward",
     "mean_variance": "mean and standard deviation of the reward over people",
+    "taste_factors": "mean and standard deviation of the reward over people, and four tastes that responses share",
     "likert": "a distribution over the ratings 1 to 5",
 }
 
@@ -20,6 +21,7 @@ OBJECTIVE_WORDS = {
     "bradley_terry": "Bradley-Terry on every vote, a tie counting half for each side",
     "mse": "squared error against every annotator's score",
     "mean_variance_kl": "KL divergence to the shares of annotators at the five preference levels",
+    "taste_factors_kl": "KL divergence to the shares at the five levels, the correlation of two rewards by their factors",
     "mean_variance_nll": "likelihood of who is preferred; ties and strength are not used",
     "likert_kl": "KL divergence to the shares of annotators at the five ratings",
 }
@@ -27,6 +29,7 @@ OBJECTIVE_WORDS = {
 SCORE_WORDS = {
     "scalar": "-|gap|",
     "mean_variance": "-(|gap| - lambda (std_A + std_B))",
+    "taste_factors": "-(|gap| - lambda sqrt(2) std of the difference of the two rewards)",
     "likert": "P(rating 1) P(rating 5), averaged over both responses",
 }
 """The divergence score of a head (paper, sections 4 and 4.1)."""
@@ -118,7 +121,7 @@ def model_rows(facts: ModelFacts, start: Path) -> Rows:
     for key, words in CONSTANTS.items():
         if entry.get(key) is not None:
             rows.append((words, number(entry[key]), head.file))
-    if entry.get("type") == "mean_variance" and entry.get("lambda") is None:
+    if entry.get("type") in MEAN_AND_STD and entry.get("lambda") is None:
         rows.append((CONSTANTS["lambda"], f"{number(DEFAULT_LAMBDA)}, the default: none was chosen", head.file))
     for key, value in (entry.get("calibration") or {}).items():
         rows.append((f"calibration: {key}", number(value), head.file))

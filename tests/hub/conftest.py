@@ -14,8 +14,13 @@ from distreward.cli.train import describe
 from distreward.modeling import AutoRewardModel, reward_head_entry
 from distreward.scoring import PairPredictions
 
-HEADS = ("scalar", "mean_variance", "likert")
-OBJECTIVE_OF = {"scalar": "bradley_terry", "mean_variance": "mean_variance_kl", "likert": "likert_kl"}
+HEADS = ("scalar", "mean_variance", "taste_factors", "likert")
+OBJECTIVE_OF = {
+    "scalar": "bradley_terry",
+    "mean_variance": "mean_variance_kl",
+    "taste_factors": "taste_factors_kl",
+    "likert": "likert_kl",
+}
 
 
 def made_up_predictions(entry: dict, n: int) -> PairPredictions:
@@ -27,6 +32,9 @@ def made_up_predictions(entry: dict, n: int) -> PairPredictions:
     std_a, std_b = 0.1 + generator.random((2, n))
     if entry["type"] == "mean_variance":
         return PairPredictions(mean_a, mean_b, entry, std_a, std_b)
+    if entry["type"] == "taste_factors":
+        factors_a, factors_b = 0.05 * generator.random((2, n, 4))  # their norm stays below the stds
+        return PairPredictions(mean_a, mean_b, entry, std_a, std_b, factors_a=factors_a, factors_b=factors_b)
     ratings = generator.dirichlet(np.ones(5), size=(2, n))
     return PairPredictions(mean_a, mean_b, entry, std_a, std_b, *ratings)
 
