@@ -4,8 +4,12 @@ The source folder is the repository's root, so that every relative link of a pag
 checkout, to `results` and to source files too.
 """
 
+import io
 import re
+from collections.abc import Iterator
+from contextlib import redirect_stdout, suppress
 from dataclasses import MISSING, fields, is_dataclass
+from importlib import import_module
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -14,6 +18,8 @@ from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.util import logging
+
+from distreward.cli.main import COMMANDS, main
 
 project = "distreward"
 version = release = version_of("distreward")
@@ -24,6 +30,7 @@ exclude_patterns = ["docs/_static"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
+nitpick_ignore_regex = [("myst", r"(?:\.\./)*(?:[\w-]+/)*[\w-]+/?")]  # folders, which a site has not: they stay text
 
 autodoc_typehints = "none"  # the docstrings say types with shapes, units and ranges
 autodoc_member_order = "bysource"
@@ -102,8 +109,32 @@ def list_options(app: Sphinx, what: str, name: str, obj: Any, options: Any, line
     lines.append("")
 
 
+def add_commands(app: Sphinx, page: str, source: list[str]) -> None:
+    """Every command's help in the place of the mark on the page of commands."""
+    if page == "docs/commands":
+        source[0] = source[0].replace("<!-- commands -->", "\n".join(helps()))
+
+
+def helps() -> Iterator[str]:
+    """Heading, purpose and help of every command and of those of two words."""
+    for command, purpose in COMMANDS.items():
+        yield f"## {command}\n\n{purpose[0].upper()}{purpose[1:]}.\n"
+        yield f"```text\n{help_of(command)}```\n"
+        module = import_module(f"distreward.cli.{command}")
+        for what in getattr(module, "SUBCOMMANDS", ()):
+            yield f"### {command} {what}\n\n```text\n{help_of(command, what)}```\n"
+
+
+def help_of(*words: str) -> str:
+    """What `distreward <words> --help` prints."""
+    with redirect_stdout(io.StringIO()) as printed, suppress(SystemExit):
+        main([*words, "--help"])
+    return printed.getvalue()
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """What Sphinx calls first."""
+    app.connect("source-read", add_commands)
     app.connect("autodoc-process-docstring", from_markdown, priority=100)  # before napoleon reads the sections
     app.connect("autodoc-process-docstring", list_options)
     app.add_html_math_renderer("mathml", inline_renderers=(inline_math, None), block_renderers=(block_math, None))

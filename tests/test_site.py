@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from distreward.cli.main import COMMANDS
+
 ROOT = Path(__file__).parents[1]
 LOADED = re.compile(
     r"<(?:script|img|iframe|source)\b[^>]*\bsrc=[\"']?(?:https?:)?//[^>]*>"
@@ -28,6 +30,8 @@ def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path):
         assert not LOADED.search(page.read_text(encoding="utf-8")), page
     concepts = (tmp_path / "docs" / "concepts.html").read_text(encoding="utf-8")
     assert concepts.count("<math ") > 50 and "\\frac" not in concepts
+    commands = (tmp_path / "docs" / "commands.html").read_text(encoding="utf-8")
+    assert all(f'id="{name}"' in commands for name in COMMANDS) and "--resume_from_checkpoint" in commands
     reference = (tmp_path / "docs" / "api.html").read_text(encoding="utf-8")
     assert 'id="distreward.diverging_probability"' in reference
 
