@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
         return importlib.import_module(f"distreward.cli.{name}").main(rest)
     except InputError as error:
         if os.environ.get("LOCAL_RANK", "0") != "0":
-            time.sleep(3)  # most mistakes are found by all: the launcher ends the others when the first has said it
+            time.sleep(30)  # most mistakes are found by all: the launcher ends the others when the first has said it
         print(f"distreward {name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

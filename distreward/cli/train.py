@@ -115,8 +115,20 @@ def main(argv: Sequence[str]) -> int:
         if config.push_to_hub:
             trainer.push_to_hub(dataset_name=arguments.dataset_name)
     finally:
-        trainer.end()
+        part(trainer)
     return 0
+
+
+def part(trainer: Any) -> None:
+    """Finish the trackers and leave the other processes.
+
+    All at once, and without the wrapper of data parallel: freed after its group, when the others had left, it was seen to
+    wait for ever.
+    """
+    trainer.accelerator.wait_for_everyone()
+    trainer.model_wrapped = trainer.model
+    trainer.accelerator.free_memory()
+    trainer.end()
 
 
 def write_facts(

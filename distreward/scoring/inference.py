@@ -14,12 +14,17 @@ BATCH_TOKENS = 8192
 """Padded tokens per batch: about 30 responses of 256 tokens, which keeps two CPU cores and a small GPU busy."""
 
 
+def on_cpus() -> bool:
+    """Whether the processes of a distributed launch run on CPUs: there is no accelerator, or the launch wants none."""
+    return not torch.accelerator.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true"
+
+
 def running_processes() -> PartialState | None:
     """The processes of a distributed launch (`accelerate launch`, `torchrun`); None for a single one."""
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     if world_size == 1:
         return None
-    processes = PartialState(cpu=not torch.accelerator.is_available())  # else accelerate runs each CPU process alone
+    processes = PartialState(cpu=on_cpus())  # else accelerate runs each CPU process alone
     if processes.num_processes != world_size:
         raise RuntimeError(f"{world_size} processes were launched, but accelerate joined {processes.num_processes}.")
     return processes

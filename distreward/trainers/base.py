@@ -272,10 +272,13 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
 
     def _save(self, output_dir: str | None = None, state_dict=None) -> None:
         """Beside an adapter, also write the model's config: the adapter alone does not know its reward head."""
+        if not self.args.should_save:  # the Trainer calls this in every process, one writes
+            return super()._save(output_dir, state_dict)
         with card_kept(output_dir or self.args.output_dir):  # PEFT would write its own into it
             super()._save(output_dir, state_dict)
         config = self.model.config
-        if isinstance(self.accelerator.unwrap_model(self.model), PeftModel) and hasattr(config, "reward_head"):
+        adapted = isinstance(self.accelerator.unwrap_model(self.model), PeftModel) and hasattr(config, "reward_head")
+        if adapted:
             with stock_form(config):
                 save_reward_config(config, output_dir or self.args.output_dir)
 

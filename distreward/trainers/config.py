@@ -12,6 +12,7 @@ from trl import RewardConfig
 from distreward.data.encoding import TRUNCATIONS, resolve_chat_template
 from distreward.errors import InputError
 from distreward.losses import CDFS
+from distreward.scoring.inference import on_cpus
 
 FROZEN_LEARNING_RATE = 2e-3
 """Peak learning rate of a head over a frozen backbone: what the experiments on people's labels use."""
@@ -147,7 +148,7 @@ class DistributionalRewardConfig(RewardConfig):
     def __post_init__(self):
         if self.bf16 is None and not torch.accelerator.is_available():
             self.bf16 = False  # TRL's default, True, is refused without an accelerator
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.accelerator.is_available():
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1 and on_cpus():
             self.use_cpu = True  # else accelerate joins no CPU processes: each trains alone, into the same folder
         if self.learning_rate is None:
             self.learning_rate = FROZEN_LEARNING_RATE if self.freeze_backbone else RewardConfig.learning_rate

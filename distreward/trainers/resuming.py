@@ -5,8 +5,12 @@ import logging
 import re
 import signal
 import threading
+import time
 from pathlib import Path
 
+import torch
+from accelerate import PartialState
+from torch import distributed
 from transformers import TrainerCallback
 from transformers.trainer_callback import TrainerControl, TrainerState
 
@@ -18,11 +22,16 @@ logger = logging.getLogger("distreward")
 class StopOnSignal(TrainerCallback):
     """SIGINT and SIGTERM save a checkpoint after the running step and end training; a second one stops at once.
 
+    Of several processes it is enough that one gets the signal: all stop after the same step. Their launcher passes on what
+    the terminal has sent to everybody, so there a second signal only counts after `REPEATS` seconds.
+
     After `trainer.train()` returns, `interrupted` holds the signal's number, or None.
     """
 
     def __init__(self):
         self.interrupted: int | None = None
+        self._asked: int | None = None  # of this process
+        self._asked_at = 0.0
         self._previous: dict[int, object] = {}
 
     def on_train_begin(self, args, state: TrainerState, control: TrainerControl, **kwargs) -> None:
@@ -32,8 +41,14 @@ class StopOnSignal(TrainerCallback):
             self._previous[number] = signal.signal(number, self._request)
 
     def _request(self, number: int, frame) -> None:
-        self.interrupted = number
-        self._restore()
+        if self._asked is not None:
+            if time.monotonic() - self._asked_at > REPEATS:
+                self._restore()
+                signal.raise_signal(number)
+            return
+        self._asked, self._asked_at = number, time.monotonic()
+        if not several_processes():
+            self._restore()
         logger.warning("%s: saving a checkpoint after this step; once more stops at once.", signal.Signals(number).name)
 
     def _restore(self) -> None:
@@ -42,6 +57,7 @@ class StopOnSignal(TrainerCallback):
             signal.signal(number, handler)
 
     def on_step_end(self, args, state: TrainerState, control: TrainerControl, **kwargs) -> TrainerControl:
+        self._agree()
         if self.interrupted is not None:
             control.should_save = control.should_training_stop = True
             if args.save_total_limit == 1:  # the Trainer would end by deleting every checkpoint but the best
@@ -49,7 +65,35 @@ class StopOnSignal(TrainerCallback):
         return control
 
     def on_train_end(self, args, state: TrainerState, control: TrainerControl, **kwargs) -> None:
+        self._agree()
         self._restore()
+        if self._asked is not None and self.interrupted is None:  # it came too late to stop anything here
+            signal.raise_signal(self._asked)
+
+    def _agree(self) -> None:
+        """What one process was asked for, all are asked for: they stop after the same step or wait for each other for ever."""
+        if self.interrupted is None:
+            self.interrupted = signal_of_any(self._asked)
+        if self.interrupted is not None and self._asked is None:
+            self._asked, self._asked_at = self.interrupted, time.monotonic()
+
+
+REPEATS = 5.0
+"""Seconds; a launcher passes a signal on at once, a person presses Ctrl-C again when nothing seems to happen."""
+
+
+def several_processes() -> bool:
+    """Whether this process trains together with others."""
+    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+
+
+def signal_of_any(own: int | None) -> int | None:
+    """The signal that this process or any other got; to be called by all of them."""
+    if not several_processes():
+        return own
+    number = torch.tensor(own or 0, device=PartialState().device)
+    distributed.all_reduce(number, distributed.ReduceOp.MAX)
+    return int(number) or None
 
 
 def last_complete_checkpoint(output_dir: str | Path) -> Path | None:

@@ -7,12 +7,14 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import TrainerCallback
+from transformers.trainer_callback import TrainerControl
 
-from distreward.trainers import StopOnSignal, last_complete_checkpoint
+from distreward.trainers import StopOnSignal, last_complete_checkpoint, resuming
 from distreward.trainers.resuming import saved_reward_head
 
 # --- finding where to go on
@@ -248,3 +250,47 @@ def test_outside_the_main_thread_no_handler_is_installed():
     with ThreadPoolExecutor(1) as pool:
         pool.submit(stop.on_train_begin, None, None, None).result()
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.fixture
+def among_others(monkeypatch):
+    """A `StopOnSignal` at work in one of several processes; the others' signal can be set."""
+    others = SimpleNamespace(signal=None)
+    monkeypatch.setattr(resuming, "several_processes", lambda: True)
+    monkeypatch.setattr(resuming, "signal_of_any", lambda own: own or others.signal)
+    stop = StopOnSignal()
+    stop.on_train_begin(None, None, None)
+    yield stop, others
+    stop._restore()
+
+
+def step(stop: StopOnSignal) -> TrainerControl:
+    return stop.on_step_end(SimpleNamespace(save_total_limit=None), None, TrainerControl())
+
+
+def test_a_launcher_passes_the_signal_on_once_more(among_others, monkeypatch):
+    stop, _ = among_others
+    for _ in range(2):  # the terminal's, then the launcher's
+        os.kill(os.getpid(), signal.SIGINT)
+    assert step(stop).should_save and stop.interrupted == signal.SIGINT
+    monkeypatch.setattr(resuming, "REPEATS", -1.0)  # as if time had passed
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_signal_of_another_process_stops_this_one(among_others):
+    stop, others = among_others
+    assert not step(stop).should_training_stop
+    others.signal = signal.SIGTERM
+    assert step(stop).should_training_stop and stop.interrupted == signal.SIGTERM
+    os.kill(os.getpid(), signal.SIGINT)  # the launcher reaches this one while it saves
+    stop.on_train_end(None, None, None)
+    assert stop.interrupted == signal.SIGTERM
+
+
+def test_a_signal_that_comes_too_late_is_not_lost(among_others):
+    stop, _ = among_others
+    stop._agree = lambda: None  # all have agreed that nobody was asked; now comes the signal
+    os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        stop.on_train_end(None, None, None)
