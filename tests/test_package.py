@@ -79,3 +79,19 @@ def test_every_tracked_file_of_the_package_is_built(tmp_path):
     built = (path for path in (tmp_path / "built").rglob("*") if path.is_file())
     assert {path.relative_to(tmp_path / "built").as_posix() for path in built} == tracked
     assert {Path(name).suffix for name in tracked} >= {".py", ".jinja", ".md", ".yaml"}
+
+
+def test_the_lowest_python_is_one_that_the_required_packages_take():
+    """trl 1.16, the lowest we take, needs Python 3.11: a promise of 3.10 could not be installed."""
+    import configparser
+    from importlib.metadata import metadata
+
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+    options = configparser.ConfigParser(interpolation=None)
+    options.read(ROOT / "setup.cfg")
+    lowest = options["options"]["python_requires"].removeprefix(">=")
+    required = [line for line in options["options"]["install_requires"].splitlines() if line and line[0] != "#"]
+    for name in (Requirement(line).name for line in required):
+        assert SpecifierSet(metadata(name)["Requires-Python"] or "").contains(lowest), name
