@@ -166,8 +166,6 @@ def repeated_estimate(
     """
     if not runs:
         raise InputError("no run of this row is there to average; run its cells first.")
-    if not runs:
-        raise InputError("no run of this row is there to average; run its cells first.")
     draws = draw_pairs(n_pairs, groups, n_bootstrap, seed)
     other = None if baseline is None else (run_values(baseline, draws), [run.seed for run in baseline])
     return estimate_of_runs(run_values(runs, draws), [run.seed for run in runs], draws, confidence, other)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import PartialState
+from datasets import Dataset
 from peft import PeftModel
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -198,12 +199,14 @@ class RewardScorer:
         return output_columns(output)
 
     def score_pairs(self, dataset: Any) -> PairPredictions:
-        """Predictions for every pair of a data set in our schema (columns `prompt`, `response_a`, `response_b`).
+        """Predictions for every pair of a data set in our schema (columns `prompt`, `response_a`, `response_b`), or
+        of a dict of such lists.
 
         Where the pairs carry their tokens (`TOKEN_COLUMNS`), these are taken.
         """
         prompts = dataset["prompt"][:] * 2
-        if set(TOKEN_COLUMNS) <= set(dataset.column_names):
+        columns = dataset.column_names if isinstance(dataset, Dataset) else list(dataset)
+        if set(TOKEN_COLUMNS) <= set(columns):
             ids_a, ids_b, lengths = (dataset[column][:] for column in TOKEN_COLUMNS)
             both = self._score_encoded(prompts, zip([*ids_a, *ids_b], lengths * 2, strict=True))
         else:
