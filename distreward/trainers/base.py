@@ -289,5 +289,11 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
 
     def create_model_card(self, model_name=None, dataset_name=None, tags=None) -> None:
         """Write `training_facts.json` and the model card; TRL's arguments. An edited card is left as it is."""
-        if self.is_world_process_zero():
+        if not self.is_world_process_zero():
+            return
+        try:
             write_trainer_card(self, model_name, dataset_name, tags)
+        except Exception:  # with every checkpoint a card is written, and no card is worth the training
+            if not self.is_in_train:
+                raise
+            logger.exception("no model card was written; training goes on, `distreward card` makes one later")

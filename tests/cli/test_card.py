@@ -121,3 +121,24 @@ def test_a_trainer_writes_its_card(base_model, pairs, tmp_path):
     (tmp_path / "out/README.md").write_text(card + "Edited.\n")
     trainer.create_model_card()
     assert (tmp_path / "out/README.md").read_text() == card + "Edited.\n"
+
+
+def test_a_card_that_fails_costs_no_training(base_model, pairs, tmp_path, monkeypatch, caplog):
+    def fails(*_):
+        raise KeyError("a head without words")
+
+    monkeypatch.setattr("distreward.trainers.base.write_trainer_card", fails)
+    config = DistributionalRewardConfig(
+        str(tmp_path / "out"),
+        max_steps=1,
+        save_steps=1,
+        report_to="none",
+        disable_tqdm=True,
+        gradient_checkpointing=False,
+    )
+    trainer = MeanVarianceKLRewardTrainer(str(base_model), args=config, train_dataset=pairs)
+    trainer.train()
+    assert (tmp_path / "out/checkpoint-1/trainer_state.json").is_file()
+    assert "no model card was written" in caplog.text and "a head without words" in caplog.text
+    with pytest.raises(KeyError):  # asked for by name, it is told
+        trainer.create_model_card()
