@@ -38,23 +38,33 @@ def options(base_model, tmp_path):
     return ["experiment", *words, "--rows", "bradley_terry", "mean_variance_kl", "--seeds", "0", "--etas", "0"]
 
 
-def killed_at(tick: int, argv: list[str]) -> bool:
-    """Run a command in a child that kills itself at the tick-th training step or file put in place; whether it did."""
+STEP = "a training step"
+
+
+def killed_at(event: str, times: int, argv: list[str]) -> bool:
+    """Run a command in a child that kills itself; whether it did.
+
+    Args:
+        event: `STEP`, or the name of a file that is about to be put in place.
+        times: at which occurrence of the event, from 1 on.
+        argv: of the command.
+    """
     child = os.fork()
     if child == 0:
-        left = tick
+        left = times
 
-        def ticking(real):
-            def ticked(*args, **kwargs):
+        def watched(real, name_of):
+            def called(*args, **kwargs):
                 nonlocal left
+                left -= name_of(args) == event
                 if left == 0:
                     os.kill(os.getpid(), signal.SIGKILL)
-                left -= 1
                 return real(*args, **kwargs)
 
-            return ticked
+            return called
 
-        Path.replace, Trainer.training_step = ticking(Path.replace), ticking(Trainer.training_step)
+        Path.replace = watched(Path.replace, lambda args: Path(args[1]).name)
+        Trainer.training_step = watched(Trainer.training_step, lambda args: STEP)
         try:
             status = main(argv)
         except BaseException:
@@ -72,11 +82,11 @@ def killed_at(tick: int, argv: list[str]) -> bool:
 def test_a_run_killed_anywhere_resumes_to_the_same_table(options, tmp_path):
     peaceful, killed = tmp_path / "peaceful", tmp_path / "killed"
     assert main([*options, "--output_dir", str(peaceful)]) == 0
-    # 4 cells of 2 or 3 steps: killed before anything is there, in the middle of a training, between predictions.npz and
-    # cell.json, and while the results are written
-    ticks = [0, 2, 5, 7, 4, 3]
-    times = sum(killed_at(tick, [*options, "--output_dir", str(killed)]) for tick in ticks)
-    assert times >= 5
+    # before anything is there, in the middle of a training, between the two files of a cell (the second cell's, so that one
+    # is done), and before the results
+    places = [("experiment.json", 1), (STEP, 2), ("cell.json", 2), ("predictions.npz", 1), ("results.json", 1)]
+    for event, times in places:
+        assert killed_at(event, times, [*options, "--output_dir", str(killed)]), event
     assert main([*options, "--output_dir", str(killed)]) == 0
 
     one, other = (json.loads((folder / "results.json").read_text()) for folder in (peaceful, killed))
@@ -93,8 +103,7 @@ def test_a_run_killed_anywhere_resumes_to_the_same_table(options, tmp_path):
 def test_rendering_trains_nothing_and_says_what_is_missing(options, tmp_path, monkeypatch):
     folder = tmp_path / "out"
     argv = [*options, "--output_dir", str(folder)]
-    while not (folder / "cells").is_dir() or not list(folder.glob("cells/*/cell.json")):
-        assert killed_at(6, argv)
+    assert killed_at("cell.json", 2, argv)
     before = {path: path.read_bytes() for path in folder.glob("cells/*/*") if path.is_file()}
     assert main([*argv, "--render_only"]) == 0
     page = (folder / "report.html").read_text()
