@@ -85,7 +85,7 @@ def launch_options(argv: Sequence[str]) -> LaunchOptions:
     """The launch options of a command line or of its --config file; all others are left to the command."""
     parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False, exit_on_error=False)
     for each in fields(LaunchOptions):
-        parser.add_argument(f"--{each.name}", type=int if each.type == int | None else str)
+        parser.add_argument(f"--{each.name}", type=int if each.type in (int, int | None) else str)
     path, rest = config_file(list(argv))
     if path is not None:
         parser.set_defaults(**{key: value for key, value in read_config(path).items() if key in LAUNCH_OPTIONS})

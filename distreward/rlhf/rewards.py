@@ -155,7 +155,7 @@ def find_reward(name: str) -> Reward:
         InputError: no such reward; the message names the nearest one.
 
     >>> find_reward("mean").heads
-    ('scalar', 'mean_variance', 'likert')
+    ('scalar', 'mean_variance', 'taste_factors', 'likert')
     """
     if name not in REWARDS:
         raise InputError(f"unknown reward {name!r}{nearest(name, REWARDS)}; wanted one of {', '.join(REWARDS)}.")

@@ -87,6 +87,8 @@ def assert_raw_logits_say_the_same(raw: torch.Tensor, out: RewardOutput, head: s
         mean, std = raw[:, 0], None
     elif head == "mean_variance":
         mean, std = raw[:, 0], raw[:, 1].abs() + 0.1
+    elif head == "taste_factors":
+        mean, std = raw[:, 0], ((raw[:, 1].abs() + 0.1) ** 2 + (raw[:, 2:] ** 2).sum(-1)).sqrt()
     else:
         probs, ratings = raw.softmax(-1), torch.arange(1.0, 6.0)
         mean = (probs * ratings).sum(-1)
@@ -161,7 +163,7 @@ def test_a_stock_one_label_checkpoint_opens_as_a_scalar_head(llama_config, tmp_p
 def test_one_config_can_make_several_models(llama_config):
     # the config belongs to the caller: making a model from it must not put a head into it
     shapes = {head: AutoRewardModel.from_config(llama_config, head).score.out_features for head in HEADS}
-    assert shapes == {"scalar": 1, "mean_variance": 2, "likert": 5}
+    assert shapes == {"scalar": 1, "mean_variance": 2, "taste_factors": 6, "likert": 5}
     assert not hasattr(llama_config, "reward_head")
 
 
