@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from distreward.cli.launching import STARTED
 from distreward.cli.main import COMMANDS, main
 from distreward.cli.parsing import CommandParser
 from tests.shell_blocks import shown_commands
@@ -47,6 +48,7 @@ def parse_only(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_shown_commands_parse(page, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)  # recipes are named from here
+    monkeypatch.setenv(STARTED, "1")  # parsed as by a process that was started: no launch from here
     for words, whole in shown_commands(page.read_text(encoding="utf-8")):
         said = parse_only(words, monkeypatch, capsys)
         unfinished = (
