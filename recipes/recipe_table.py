@@ -82,8 +82,8 @@ def measured_lines(objective: str) -> tuple[str, str]:
     chance = metrics.get("diverging_probability_grid", {}).get("diverging", {}).get("rest")
     also = "" if chance is None else f", from diverging_probability {text(chance)}"
     return (
-        f"# Minutes: {trained['seconds'] / 60:.1f} to train, {tested['seconds'] / 60:.1f} to evaluate; the first of the five also "
-        "computes the features.",
+        f"# Minutes: {trained['seconds'] / 60:.1f} to train, {tested['seconds'] / 60:.1f} to evaluate, beside the features, "
+        "which the first of the six computes.",
         f"# Expected: accuracy {text(metrics['preference_accuracy'])}, Diverging-ID AUROC {text(metrics['diverging_id_auroc'])}"
         f"{also} on {tested['data']['rows']} test pairs ({folder}/results.json).",
     )

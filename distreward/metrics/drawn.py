@@ -4,6 +4,7 @@ A metric maps weights of M pairs to one number. Those here also take all draws t
 is what makes a table of many models, metrics and parts of the data a matter of seconds.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,20 +13,20 @@ from distreward.errors import InputError
 from distreward.metrics.bootstrap import WeightedAUROC
 
 
-class DrawnMetric:
+class DrawnMetric(ABC):
     """A metric that knows how to take many draws at once; the interface of `RatioMetric` and `AUROCMetric`."""
 
     def __call__(self, weights: np.ndarray) -> float:
         """The metric under weights [M], nan where undefined."""
         return float(self.over(np.asarray(weights)[None])[0])
 
+    @abstractmethod
     def over(self, weights: np.ndarray) -> np.ndarray:
         """[K, M] weights >= 0, a draw per row, to [K] values, nan where undefined."""
-        raise NotImplementedError
 
+    @abstractmethod
     def within(self, part: np.ndarray) -> "DrawnMetric":
         """The same metric of some pairs only: `part` [M] bool."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
