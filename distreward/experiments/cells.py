@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset
+from transformers import PrinterCallback
 
 from distreward.data.agreement import level_counts
 from distreward.experiments.plan import ROWS, Cell
@@ -65,6 +66,9 @@ def run_cell(
         eval_dataset=splits["validation"],
         **({} if backbone is None else backbone.trainer_kwargs()),
     )
+    trainer.remove_callback(
+        PrinterCallback
+    )  # with disable_tqdm it prints every log of every run; a bar counts the runs
     trainer.train()
     development = trainer.evaluate()  # tunes lambda, on the development pairs of the best checkpoint
     scorer = RewardScorer(
