@@ -57,6 +57,7 @@ def test_an_experiment_from_cells_to_table(command, tmp_path, capsys, monkeypatc
     assert 0 < together["comparisons"]["likert_kl"]["diverging_id_auroc"]["p_value"] <= 1
     assert len(results["chosen_etas"]) == 12  # of the two etas, one for each of four mean-variance runs
     said = capsys.readouterr().out
+    assert "eval_loss" not in said  # the logs of single runs are not the user's
     assert "Likert KL, ensemble" in said and "calibrated" in said
 
     # the same command again runs nothing; a cell that is gone is run again, to the same table
