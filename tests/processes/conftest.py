@@ -6,8 +6,9 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from distreward.cli.main import main
 from tests.conftest import make_tokenizer
-from tests.processes.launches import write_labels
+from tests.processes.launches import train_command, write_labels
 from tests.processes.table import write_table
 
 
@@ -15,6 +16,7 @@ from tests.processes.table import write_table
 def place(tmp_path_factory) -> Path:
     """A folder with a base model and labels: 26 pairs train on 19 (7 are held out), 25 on 18, which divides by 6."""
     folder = tmp_path_factory.mktemp("processes")
+    # 64 wide, unlike the tiny model of the other tests: bitsandbytes packs 4-bit weights in blocks of 64
     shape = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     special = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
     torch.manual_seed(0)
@@ -23,6 +25,14 @@ def place(tmp_path_factory) -> Path:
     make_tokenizer().save_pretrained(folder / "base")
     write_labels(folder / "uneven.jsonl", 26)
     write_labels(folder / "even.jsonl", 25)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def alone(place) -> Path:
+    """The run of one process, in this one, that the others are compared with."""
+    folder = place / "alone"
+    assert main(train_command(place / "base", place / "uneven.jsonl", folder, 1)) == 0
     return folder
 
 

@@ -11,7 +11,16 @@ import torch
 from safetensors.torch import load_file
 
 ROOT = Path(__file__).parents[2]
+ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--rdzv_backend", "c10d", "--rdzv_endpoint", "localhost:0"]
+BATCH = 6
+UNEVEN, EVEN = f"19 = 3 x {BATCH} + 1", f"18 = 3 x {BATCH}"
+"""How the training pairs divide by the global batch, in the table's words."""
+
+OF_WEIGHTS, OF_LOGS = 2e-4, 5e-3
+"""Differences that rounding may make: float32, sums in another order, eight steps of Adam; a step's gradient norm moves by
+more than the weights in the end."""
+
 LABELS = [[2, 2, 1], [-2, -1, -2, 0], [2, -2], [0, 0, 0], [1], [-1, 2, 1, 1, 2]]
 
 
@@ -33,17 +42,17 @@ def write_labels(path: Path, n: int) -> Path:
     return path
 
 
-def train_command(base: Path, labels: Path, folder: Path, global_batch: int, n_processes: int, *more: str) -> list[str]:
+def train_command(base: Path, labels: Path, folder: Path, n_processes: int, *more: str) -> list[str]:
     """`distreward train` over two epochs, saving each half, with the same pairs per step whatever the number of processes.
 
     With Adam's usual epsilon, 1e-8, a gradient that is nothing but rounding moves its weight as far as any other.
     """
-    share = str(global_batch // n_processes)
+    share = str(BATCH // n_processes)
     return [
         "train", "--dataset_name", str(labels), "--model_name_or_path", str(base), "--output_dir", str(folder),
         "--per_device_train_batch_size", share, "--per_device_eval_batch_size", share, "--n_validation", "7",
         "--num_train_epochs", "2", "--eval_every_epochs", "0.5", "--save_total_limit", "20", "--logging_steps", "1",
-        "--learning_rate", "3e-3", "--adam_epsilon", "1e-4", "--report_to", "none", "--disable_tqdm", "true", *more,
+        "--learning_rate", "3e-3", "--adam_epsilon", "1e-4", "--seed", "5", "--report_to", "none", "--disable_tqdm", "true", *more,
     ]  # fmt: skip
 
 
@@ -75,6 +84,7 @@ def weight_difference(one: Path, other: Path) -> float:
     """Largest absolute difference of two checkpoints' weights."""
     first, second = weights(one), weights(other)
     assert first.keys() == second.keys()
+    assert all(tensor.isfinite().all() for tensor in [*first.values(), *second.values()])
     return max(float((first[name].float() - second[name].float()).abs().max()) for name in first)
 
 
@@ -101,6 +111,7 @@ def history_difference(one: Path, other: Path, losses: bool = False, resumed: bo
         key for key in first if (key[1].endswith("loss") or not losses) and not (resumed and "num_tokens" in key[1])
     ]
     assert len(chosen) >= 12
+    assert all(math.isfinite(first[key]) for key in chosen if key[1].endswith("loss"))
     worst = max(chosen, key=lambda key: relative_difference(first[key], second[key]))
     print("largest difference:", worst, first[worst], second[worst])
     return relative_difference(first[worst], second[worst])
@@ -111,6 +122,20 @@ def relative_difference(one: float, other: float) -> float:
     if math.isnan(one) or math.isnan(other):
         return 0.0 if math.isnan(one) and math.isnan(other) else math.inf
     return abs(one - other) / max(1.0, abs(one))
+
+
+def assert_equal_runs(
+    one: Path, other: Path, of_logs: float = OF_LOGS, of_weights: float = OF_WEIGHTS, **options: bool
+) -> tuple[float, float]:
+    """Two runs log the same numbers and end at the same weights; returns the largest differences of both.
+
+    `options` are those of `history_difference`.
+    """
+    logs = history_difference(one, other, **options)
+    moved = weight_difference(last_checkpoint(one), last_checkpoint(other))
+    assert logs < of_logs
+    assert moved < of_weights
+    return logs, moved
 
 
 def processes_of(folder: Path) -> dict:

@@ -1,11 +1,10 @@
 """The table of docs/processes.md: made of results/processes/results.json, which `pytest -m processes --write_docs` writes."""
 
 import json
-from pathlib import Path
 
 from distreward.cli.results import versions
+from tests.processes.launches import ROOT
 
-ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results" / "processes" / "results.json"
 PAGE = ROOT / "docs" / "processes.md"
 START, END = "<!-- table: processes -->\n", "<!-- end of table -->"
@@ -27,9 +26,17 @@ def row(launcher: str, processes: dict, pairs: str, compared_with: str, logs: fl
 
 
 def write_table(rows: dict[str, dict]) -> None:
-    """Write the JSON and the table of the page; rows of tests that did not run stay as they were."""
+    """Write the JSON and the table of the page, all rows of one session: those of a failed test are not there.
+
+    Raises:
+        ValueError: a row of the last table is missing.
+    """
     if RESULTS.is_file():
-        rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] | rows
+        missing = set(json.loads(RESULTS.read_text(encoding="utf-8"))["rows"]) - set(rows)
+        if missing:
+            raise ValueError(
+                f"--write_docs: no row for {', '.join(sorted(missing))}; run all of `pytest -m processes`."
+            )
     command = "pytest -m processes --write_docs"
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     results = {"command": command, "versions": versions(), "rows": rows}

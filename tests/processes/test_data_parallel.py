@@ -10,10 +10,13 @@ import pytest
 
 from distreward.cli.main import main
 from tests.processes.launches import (
+    EVEN,
+    OF_WEIGHTS,
     ROOT,
     TORCHRUN,
+    UNEVEN,
+    assert_equal_runs,
     history,
-    history_difference,
     last_checkpoint,
     processes_of,
     run,
@@ -25,7 +28,6 @@ from tests.processes.table import row
 
 pytestmark = pytest.mark.processes
 
-BATCH = 6
 LORA = ("--use_peft", "true", "--lora_r", "4", "--lora_target_modules", "q_proj", "v_proj", "--lora_dropout", "0")
 RUNS = {  # name: (labels, options)
     "full": ("uneven", ()),
@@ -39,7 +41,7 @@ RUNS = {  # name: (labels, options)
     "4-bit + LoRA": ("uneven", (*LORA, "--load_in_4bit", "true")),
 }
 MIDDLE = "checkpoint-6"  # of eight steps, four an epoch: in the middle of the second
-ROUNDING = 1e-3  # float32, sums in another order, eight steps of Adam
+CLOSE = 1e-3  # of the logs: under torchrun nothing but the division of the batch differs
 # Quantised, only the losses are compared: 8 bits round the activations batch by batch, and processes have other batches; for
 # 4 bits bitsandbytes rounds the weights' scales to bf16 and back at every evaluation on a CPU, until which all is equal.
 COARSE = {"8-bit + LoRA": 0.03, "4-bit + LoRA": 0.2}
@@ -48,9 +50,7 @@ COARSE = {"8-bit + LoRA": 0.03, "4-bit + LoRA": 0.2}
 def command(place, name: str, folder: str, n_processes: int, *more: str) -> list[str]:
     labels, options = RUNS[name]
     target = place / folder / name.replace(" ", "_").replace(",", "")
-    return train_command(
-        place / "base", place / f"{labels}.jsonl", target, BATCH, n_processes, "--seed", "5", *options, *more
-    )
+    return train_command(place / "base", place / f"{labels}.jsonl", target, n_processes, *options, *more)
 
 
 def folder_of(words: list[str]) -> Path:
@@ -64,10 +64,10 @@ def evaluation(place, model, target) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def one(place):
+def one(place, alone):
     """Folders of the runs in this process."""
-    folders = {}
-    for name in RUNS:
+    folders = {"full": alone}
+    for name in [name for name in RUNS if name != "full"]:
         words = command(place, name, "one", 1)
         assert main(words) == 0
         folders[name] = folder_of(words)
@@ -96,7 +96,7 @@ def two(place, one):
 
 
 def divided(name: str) -> str:
-    return "18 = 3 x 6" if RUNS[name][0] == "even" else "19 = 3 x 6 + 1"
+    return EVEN if RUNS[name][0] == "even" else UNEVEN
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -104,10 +104,9 @@ def test_the_curve_the_metrics_and_the_weights_are_those_of_one_process(name, on
     mine, theirs = one[name], two[name]
     assert processes_of(mine)["number"] == 1
     assert processes_of(theirs) == {"number": 2, "distributed_type": "MULTI_CPU"}
-    logs = history_difference(mine, theirs, losses=name in COARSE)
-    moved = weight_difference(last_checkpoint(mine), last_checkpoint(theirs))
-    table[name] = row("torchrun", processes_of(theirs), divided(name), "one process", logs, moved)
-    assert max(logs, moved) < COARSE.get(name, ROUNDING)
+    limits = (COARSE[name], COARSE[name]) if name in COARSE else (CLOSE, OF_WEIGHTS)
+    found = assert_equal_runs(mine, theirs, *limits, losses=name in COARSE)
+    table[name] = row("torchrun", processes_of(theirs), divided(name), "one process", *found)
 
 
 def test_pairs_are_counted_once(one, two):
@@ -123,7 +122,7 @@ def test_one_process_writes_and_speaks(place, two):
     assert printed.count("model saved to") == len(two) and printed.count("all numbers:") == 1
     for folder in two.values():
         names = {path.name for path in folder.iterdir()}
-        assert {"results.json", "splits.json", "checkpoint-8"} - names <= {"checkpoint-8"}
+        assert {"results.json", "splits.json"} <= names and any(name.startswith("checkpoint-") for name in names)
         assert not [name for name in names if name.startswith(".")]  # nothing half written
         assert sum(name.endswith(".safetensors") for name in names) == 1
     splits = json.loads((two["full"] / "splits.json").read_text(encoding="utf-8"))
@@ -136,25 +135,18 @@ def test_evaluation_is_that_of_one_process(place, two):
 
 
 def test_two_processes_go_on_where_one_was(one, two, table):
-    logs = history_difference(one["full"], two["resumed"], resumed=True)
-    moved = weight_difference(last_checkpoint(one["full"]), last_checkpoint(two["resumed"]))
-    table["resumed, 1 to 2"] = row(
-        "torchrun", processes_of(two["resumed"]), divided("full"), "one process", logs, moved
-    )
-    assert logs < ROUNDING and moved < ROUNDING
+    found = assert_equal_runs(one["full"], two["resumed"], CLOSE, resumed=True)
+    table["resumed, 1 to 2"] = row("torchrun", processes_of(two["resumed"]), UNEVEN, "one process", *found)
 
 
 def test_one_process_goes_on_where_two_were(place, two, table):
     words = command(place, "full", "two to one", 1, "--resume_from_checkpoint", str(two["full"] / MIDDLE))
     assert main(words) == 0
-    logs = history_difference(two["full"], folder_of(words), resumed=True)
-    moved = weight_difference(last_checkpoint(two["full"]), last_checkpoint(folder_of(words)))
-    found = processes_of(folder_of(words))
-    table["resumed, 2 to 1"] = row("none", found, divided("full"), "two processes", logs, moved)
-    assert logs < ROUNDING and moved < ROUNDING
+    found = assert_equal_runs(two["full"], folder_of(words), CLOSE, resumed=True)
+    table["resumed, 2 to 1"] = row("none", processes_of(folder_of(words)), UNEVEN, "two processes", *found)
 
 
 def test_the_comparison_can_fail(one):
     """The same pairs in other steps give other weights, by far more than rounding."""
     first, second = last_checkpoint(one["full"]), last_checkpoint(one["gradient accumulation"])
-    assert weight_difference(first, second) > 2 * ROUNDING and "score.weight" in weights(first)
+    assert weight_difference(first, second) > 10 * OF_WEIGHTS and "score.weight" in weights(first)

@@ -12,37 +12,25 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from distreward.cli.launching import launch_files
-from distreward.cli.main import main
 from distreward.trainers import last_complete_checkpoint
 from tests.processes.launches import (
+    ACCELERATE,
+    UNEVEN,
+    assert_equal_runs,
     environment,
-    history_difference,
-    last_checkpoint,
     processes_of,
     run,
     train_command,
-    weight_difference,
 )
 from tests.processes.table import row
 
 pytestmark = pytest.mark.processes
 
 DISTREWARD = [sys.executable, "-m", "distreward"]
-ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch"]
-PAIRS = "19 = 3 x 6 + 1"
-ROUNDING, OF_LOGS = 2e-4, 5e-3  # a step's gradient norm moves by more than the weights in the end
 
 
-@pytest.fixture(scope="module")
-def alone(place):
-    """The run of one process that the others are compared with."""
-    folder = place / "launchers" / "alone"
-    assert main(command(place, folder, 1)) == 0
-    return folder
-
-
-def command(place, folder, n_processes: int, *more: str) -> list[str]:
-    return train_command(place / "base", place / "uneven.jsonl", folder, 6, n_processes, *more)
+def command(place, folder, *more: str) -> list[str]:
+    return train_command(place / "base", place / "uneven.jsonl", folder, 2, *more)
 
 
 def free_port() -> str:
@@ -53,23 +41,21 @@ def free_port() -> str:
 
 def assert_two_as_one(name: str, launcher: str, folder, alone, table, resumed: bool = False) -> None:
     assert processes_of(folder) == {"number": 2, "distributed_type": "MULTI_CPU"}
-    logs = history_difference(alone, folder, resumed=resumed)
-    moved = weight_difference(last_checkpoint(alone), last_checkpoint(folder))
-    table[name] = row(launcher, processes_of(folder), PAIRS, "one process", logs, moved)
-    assert logs < OF_LOGS and moved < ROUNDING
+    found = assert_equal_runs(alone, folder, resumed=resumed)
+    table[name] = row(launcher, processes_of(folder), UNEVEN, "one process", *found)
 
 
 def test_accelerate_launch(place, alone, table):
     folder = place / "launchers" / "accelerate"
     launch = ["--config_file", str(launch_files()["cpu"]), "--main_process_port", free_port(), "-m", "distreward"]
-    run([*ACCELERATE, *launch, *command(place, folder, 2)])
+    run([*ACCELERATE, *launch, *command(place, folder)])
     assert_two_as_one("launch file", "accelerate launch", folder, alone, table)
 
 
 def test_two_machines(place, alone, table):
     """Both on this one; the launch file is the packaged one."""
     folder, port = place / "launchers" / "machines", free_port()
-    words = command(place, folder, 2, "--accelerate_config", "two_nodes", "--num_processes", "2")
+    words = command(place, folder, "--accelerate_config", "two_nodes", "--num_processes", "2")
     words += ["--main_process_ip", "127.0.0.1", "--main_process_port", port]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda rank: run([*DISTREWARD, *words, "--machine_rank", rank]), "01"))
@@ -79,7 +65,7 @@ def test_two_machines(place, alone, table):
 def test_ctrl_c_saves_one_checkpoint_to_go_on_from(place, alone, table):
     """As a terminal does it: everybody gets the signal, and the launcher passes it on once more."""
     folder = place / "launchers" / "stopped"
-    words = command(place, folder, 2, "--accelerate_config", "cpu", "--main_process_port", free_port())
+    words = command(place, folder, "--accelerate_config", "cpu", "--main_process_port", free_port())
     process = subprocess.Popen(
         [*DISTREWARD, *words], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
@@ -101,7 +87,7 @@ def test_ctrl_c_saves_one_checkpoint_to_go_on_from(place, alone, table):
 
 def test_a_mistake_is_said_once(place, alone):
     """By the first process; the exit status is the command's."""
-    words = command(place, alone, 2, "--accelerate_config", "cpu", "--main_process_port", free_port())
+    words = command(place, alone, "--accelerate_config", "cpu", "--main_process_port", free_port())
     done = subprocess.run([*DISTREWARD, *words], env=environment(), capture_output=True, text=True, timeout=900)
     assert done.returncode == 2, done.stderr[-4000:]
     assert done.stderr.count("holds checkpoint-8 of an earlier run") == 1 and "Traceback" not in done.stderr
