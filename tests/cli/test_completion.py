@@ -1,9 +1,12 @@
 """`distreward completion`: the scripts are ones the shells take, and bash really completes with them."""
 
+import configparser
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from distreward.cli.completion import SHELLS, command_parser, whole_parser
 from distreward.cli.main import COMMANDS, main
@@ -55,6 +58,15 @@ def test_bash_completes(typed, offered, script):
 def test_the_command_prints_the_script(capsys):
     assert main(["completion", "fish"]) == 0
     assert "distreward" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("version", "taken"), [("1.8.2", False), ("1.9.1", False), ("1.9.2", True), ("1.13.0", True)])
+def test_the_extra_installs_a_shtab_that_knows_fish_and_our_parser(version, taken):
+    """Fish came with 1.9.0; the tests above fail with that and with 1.9.1 and pass with 1.9.2."""
+    options = configparser.ConfigParser(interpolation=None)
+    options.read(Path(__file__).parents[2] / "setup.cfg")
+    wanted = Requirement(options["options.extras_require"]["completion"].strip())
+    assert wanted.name == "shtab" and wanted.specifier.contains(version) is taken
 
 
 def test_mistakes(capsys):
