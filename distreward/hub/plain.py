@@ -6,40 +6,47 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from distreward.hub.secrets import scrub
+from distreward.hub.secrets import names_secret, scrub
 
 
-def publishable(value: Any) -> Any:
+def publishable(value: Any, name: str = "") -> Any:
     """JSON's own types: undefined floats become None, arrays lists, enums their value; of absolute paths only the name stays.
 
-    Results are published; where somebody's files lie is nobody's business.
+    Results are published; where somebody's files lie is nobody's business. Tokens, home folders and names of people and
+    machines are taken out of every text, before JSON puts quotes and escapes around it.
+
+    Args:
+        value: whatever a command knows.
+        name: of the setting whose value it is, which may tell that it is secret.
 
     >>> publishable({"loss": float("nan"), "data": Path("/mnt/ann/labels.jsonl"), "model": "org/model"})
     {'loss': None, 'data': 'labels.jsonl', 'model': 'org/model'}
     """
     if isinstance(value, Enum):
-        return publishable(value.value)
+        return publishable(value.value, name)
     if isinstance(value, dict):
-        return {str(key): publishable(item) for key, item in value.items()}
+        return {scrub(str(key)): publishable(item, str(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
-        return [publishable(item) for item in value]
+        return [publishable(item, name) for item in value]
     if hasattr(value, "tolist"):
-        return publishable(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (bool, int)):
+        return publishable(value.tolist(), name)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float)) and not names_secret(name):
         return value
-    text = str(value)
+    text = scrub(str(value), name)
+    if isinstance(value, (bool, int, float)) and text == str(value):
+        return value
     return Path(text).name if text.startswith(("/", "~")) else text
 
 
 def json_text(value: Any) -> str:
-    """`publishable` as text, with tokens, home folders and names of people and machines taken out.
+    """`publishable` as text.
 
     >>> json_text({"note": "see /home/ann/out"})
     '{\\n "note": "see ~/out"\\n}\\n'
     """
-    return scrub(json.dumps(publishable(value), indent=1, allow_nan=False)) + "\n"
+    return json.dumps(publishable(value), indent=1, allow_nan=False) + "\n"
 
 
 def write_json(path: Path, value: Any) -> Path:

@@ -16,6 +16,9 @@ from typing import NamedTuple
 
 from distreward.errors import InputError
 
+SETTING = r"(?i:api_?key|secret|password|passwd|auth_?token|access_?token|hub_?token)"
+"""How the names of settings end that hold secrets."""
+
 TOKENS = {
     "Hugging Face token": r"\b(?:hf|api_org)_[A-Za-z0-9]{20,}",
     "Weights & Biases key": r"\bwandb_v1_\w{20,}|(?i:wandb|weights.biases).{0,40}?\b(?P<secret>[0-9a-f]{40})\b",
@@ -26,17 +29,14 @@ TOKENS = {
     "private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
     "password in an address": r"(?<=://)[^/\s:@\"']+:[^/\s:@\"']+(?=@)",
     "bearer token": r"(?i:\bbearer) (?P<secret>[\w.~+/-]{20,})",
-    "value of a secret setting": (
-        r"(?i:api_?key|secret|password|passwd|auth_?token|access_?token|hub_?token)[\"']?\s*[:=]\s*[\"']?"
-        r"(?P<secret>(?![A-Z_]+\b)[\w.~+/-]{12,})"
-    ),
+    "value of a secret setting": SETTING + r"[\"']?\s*[:=]\s*[\"']?(?P<secret>(?![A-Z_]+\b)[\w.~+/-]{12,})",
 }
 """What -> regular expression, whose group `secret`, if it has one, is what must go. A bare run of 40 hex digits is left
 alone: commits look like that too."""
 
 HOME = (
     r"(?:(?<![\w./~-])|(?<=file://))"  # not in the middle of a path or an address
-    r"(?:/(?:home|Users)/[^/\s\"':,;]+|/root(?=/)|[A-Za-z]:(?:/|\\{1,2})Users(?:/|\\{1,2})[^/\\\s\"':,;]+)"
+    r"(?:/(?:home|Users)/[^/\\\s\"':,;]+|/root(?=/)|[A-Za-z]:(?:/|\\{1,2})Users(?:/|\\{1,2})[^/\\\s\"':,;]+)"
 )
 """`/home/ann`, `/Users/ann`, `/root/`, `C:\\Users\\ann`, also with the backslashes doubled as in JSON."""
 
@@ -84,14 +84,26 @@ def find_secrets(text: str) -> list[str]:
     return list(dict.fromkeys(secret.what for secret in _found(text)))
 
 
-def scrub(text: str) -> str:
+def scrub(text: str, name: str = "") -> str:
     """The text with every secret replaced: home folders by `~`, the rest by what it was, as `<user>` or `<token>`.
+
+    For plain text: in serialised JSON or YAML a quote or an escape may belong to what is replaced.
+
+    Args:
+        text: any text.
+        name: of the setting whose value the text is, which may tell that it is secret.
 
     >>> scrub("/home/ann/labels.jsonl"), scrub("Authorization: Bearer " + "x" * 30)
     ('~/labels.jsonl', 'Authorization: Bearer <token>')
+    >>> scrub("correct horse-battery"), scrub("horse-battery", "password")
+    ('correct horse-battery', '<token>')
     """
-    parts, end = [], 0
+    before = f"{name}=" if name else ""
+    text = before + text
+    parts, end = [], len(before)
     for secret in sorted(_found(text), key=lambda found: (found.start, -found.end)):
+        if secret.end <= len(before):
+            continue
         if secret.start < end:  # within one that is already out
             parts.append("" if secret.end <= end else PLACEHOLDERS.get(secret.what, "<token>"))
             end = max(end, secret.end)
@@ -99,6 +111,15 @@ def scrub(text: str) -> str:
         parts += [text[end : secret.start], PLACEHOLDERS.get(secret.what, "<token>")]
         end = secret.end
     return "".join([*parts, text[end:]])
+
+
+def names_secret(name: str) -> bool:
+    """Whether a setting of this name holds a secret, as `hub_token` does.
+
+    >>> names_secret("hub_token"), names_secret("num_tokens")
+    (True, False)
+    """
+    return re.search(f"{SETTING}$", name) is not None
 
 
 def check_no_secrets(path: str | Path, files: Iterable[str | Path] | None = None) -> None:

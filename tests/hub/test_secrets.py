@@ -8,6 +8,7 @@ import torch
 from transformers import TrainingArguments
 
 from distreward.errors import InputError
+from distreward.hub.plain import json_text
 from distreward.hub.secrets import check_no_secrets, find_secrets, scrub
 
 HEX = "0123456789abcdef" * 2 + "01234567"
@@ -105,9 +106,26 @@ def test_values_of_the_environment(monkeypatch):
 def test_scrubbed_json_is_still_json(ann):
     planted = {name: [value, f"x {value} y"] for name, value in PLANTED.items()}
     planted |= {"hub_token": "abcDEF123456xyz", "path": "C:\\Users\\ann\\x", "host": "gpu-node-17"}
-    text = scrub(json.dumps(planted, indent=1))
+    planted |= {"wandb_id": HEX, "login": {"password": ["abcDEF123456xyz"], "secret": 123456789012345}}
+    text = json_text(planted)
     assert find_secrets(text) == []
-    assert set(json.loads(text)) == set(planted)
+    found = json.loads(text)
+    assert set(found) == set(planted)
+    assert (found["hub_token"], found["path"], found["host"]) == ("<token>", "~\\x", "<host>")
+
+
+@pytest.mark.parametrize(
+    ("value", "clean"),
+    [
+        ('say "/home/ann" x', 'say "~" x'),  # its quotes are escaped in JSON
+        ("in /home/ann\nnext line", "in ~\nnext line"),
+        ("in /home/ann\\", "in ~\\"),
+        ('{"a": "C:\\\\Users\\\\ann\\\\x"}', '{"a": "~\\\\x"}'),  # JSON within JSON
+        ("tab\t/Users/ann\tafter", "tab\t~\tafter"),
+    ],
+)
+def test_scrubbing_leaves_the_text_around_it_as_it_was(ann, value, clean):
+    assert json.loads(json_text({"a": value, "b": [value], value: 1})) == {"a": clean, "b": [clean], clean: 1}
 
 
 def test_a_folder_is_searched_and_the_secret_not_repeated(tmp_path, ann):
