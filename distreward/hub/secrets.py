@@ -1,9 +1,9 @@
 """What must not be published: access tokens, home folders, names of users and machines. Finding them and taking them out.
 
 Cards, results and everything `distreward push` sends go through here. Tokens are known by their shape and by being the value
-of an environment variable; home folders by their shape; a user or host name only where it is distinctive, since
-`root` or `ubuntu` says nothing about anybody. A user name before a slash (`ann/my-model`) is taken for a repository id,
-which is public anyway.
+of an environment variable or of the stored login; home folders by their shape; a user or host name only where it is
+distinctive, since `root` or `ubuntu` says nothing about anybody. A user name before a slash (`ann/my-model`) is taken for a
+repository id, which is public anyway.
 """
 
 import getpass
@@ -14,13 +14,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from huggingface_hub import constants
+
 from distreward.errors import InputError
 
 SETTING = r"(?i:api_?key|secret|password|passwd|auth_?token|access_?token|hub_?token)"
 """How the names of settings end that hold secrets."""
 
 TOKENS = {
-    "Hugging Face token": r"\b(?:hf|api_org)_[A-Za-z0-9]{20,}",
+    "Hugging Face token": r"\b(?:(?:hf|api_org)_[A-Za-z0-9]{20,}|hf_(?:oauth|jwt)_(?=[\w.-]*[A-Z0-9])[\w.-]{19,}\w)",
     "Weights & Biases key": r"\bwandb_v1_\w{20,}|(?i:wandb|weights.biases).{0,40}?\b(?P<secret>[0-9a-f]{40})\b",
     "OpenAI or Anthropic key": r"\bsk-[\w-]{20,}",
     "GitHub token": r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{30,}",
@@ -48,6 +50,9 @@ COMMON_NAMES = frozenset(
 """Names of users and machines that say nothing about anybody."""
 
 NEVER = r"(?!)"
+
+MIN_VALUE = 12
+"""Characters from which the value of a variable is distinctive enough to be looked for."""
 
 PLACEHOLDERS = {"home folder": "~", "user name": "<user>", "host name": "<host>"}
 
@@ -173,6 +178,7 @@ def _found(text: str) -> list[Secret]:
     patterns = {
         **TOKENS,
         **_environment_values(os.environ),
+        "token of `hf auth login`": _login_pattern(),
         "home folder": _home_pattern(),
         "host name": _host_pattern(),
     }
@@ -193,8 +199,17 @@ def _environment_values(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         f"value of {name}": re.escape(value)
         for name, value in environment.items()
-        if named.search(name) and len(value) >= 12 and not Path(value).exists()
+        if named.search(name) and len(value) >= MIN_VALUE and not Path(value).exists()
     }
+
+
+def _login_pattern() -> str:
+    """The token that `hf auth login` stored. Not by `get_token`, which may ask the Hub for a fresh one."""
+    try:
+        token = Path(constants.HF_TOKEN_PATH).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return NEVER
+    return re.escape(token) if len(token) >= MIN_VALUE else NEVER
 
 
 def _home_pattern() -> str:

@@ -33,6 +33,26 @@ def ann(monkeypatch):
     monkeypatch.setattr("pathlib.Path.home", lambda: __import__("pathlib").Path("/srv/people/annsmith"))
 
 
+@pytest.mark.parametrize("kind", ["hf_oauth_", "hf_jwt_", "hf_oauth__refresh_"])
+@pytest.mark.parametrize("value", ["AbCdEfGh" * 4, "eyJhbGci." + "AbCdEfGh-_" * 3 + ".AbCd-_1234"])
+def test_tokens_of_a_browser_login_and_of_a_workflow_are_found_whole(kind, value):
+    assert find_secrets(f"with {kind}{value}") == ["Hugging Face token"]
+    assert scrub(f'"{kind}{value}", "x"') == '"<token>", "x"'
+
+
+def test_the_token_of_the_stored_login_is_found_whatever_it_looks_like(tmp_path, monkeypatch):
+    def no_network(*_):
+        raise AssertionError("network")
+
+    monkeypatch.setattr("socket.socket.connect", no_network)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
+    assert find_secrets("ran with plainlookingword") == []
+    (tmp_path / "token").write_text("plainlookingword\n")
+    assert find_secrets("ran with plainlookingword") == ["token of `hf auth login`"]
+    assert scrub("ran with plainlookingword") == "ran with <token>"
+
+
 @pytest.mark.parametrize("what", PLANTED)
 @pytest.mark.parametrize("around", ["{}", '"x": "{}", "y": 1', "see {} there", "a={}\nb"])
 def test_planted_secrets_are_found_and_gone(what, around):
@@ -66,6 +86,7 @@ def test_what_is_left(text, clean):
         f'"_commit_hash": "{HEX}"',
         "https://example.org/home/page and ./home/ann and models/home/x",
         "hf_hub_download(...) sk-learn /home /root",
+        "hf_hub_download_with_a_very_long_name_behind_it() hf_oauth_refresh_token_if_needed hf_oauth: true",
         '"eos_token": "</s>", "num_tokens": 123456789012, "hub_token": null, "api_key": OPENAI_API_KEY',
         'fingerprint "2cedbc401c706f0e"',
     ],
