@@ -9,8 +9,9 @@ from pathlib import Path
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results
 from distreward.errors import InputError
-from distreward.hub.files import Selection, local_base, refuse_secrets, select_files
+from distreward.hub.files import Selection, local_base, select_files
 from distreward.hub.pushing import Pushed, open_repository
+from distreward.hub.secrets import refuse_secrets
 from distreward.hub.spaces import metric_space
 from distreward.hub.writing import CARD, card_naming
 
@@ -82,7 +83,6 @@ def main(argv: Sequence[str]) -> int:
     output_dir = None if arguments.output_dir is None else prepare_output_dir(arguments.output_dir)
     if arguments.metric is None:
         selection = select_files(arguments.model_dir, arguments.include or ())
-        refuse_secrets(selection.paths)
         files: dict[str, Path | bytes] = dict(selection.paths)
         if card := card_naming(selection.folder, arguments.repo_id):
             files[CARD] = card.encode()
@@ -92,6 +92,7 @@ def main(argv: Sequence[str]) -> int:
         selection = None
         files = dict(metric_space(arguments.metric, arguments.repo_id))
         rows = [(name, len(content), "Space") for name, content in sorted(files.items())]
+    refuse_secrets(files)  # before a repository is made
     if selection is not None:
         warn_about(selection)
 
@@ -127,7 +128,7 @@ def warn_about(selection: Selection) -> None:
 
 
 def send(arguments: PushArguments, files: dict[str, Path | bytes]) -> Pushed:
-    """Open the repository and commit the files."""
+    """Open the repository and commit the files, which were searched for secrets."""
     repository = open_repository(
         arguments.repo_id,
         private=arguments.private or None,
@@ -135,7 +136,8 @@ def send(arguments: PushArguments, files: dict[str, Path | bytes]) -> Pushed:
         repo_type="model" if arguments.metric is None else "space",
     )
     what = Path(arguments.model_dir).resolve().name if arguments.metric is None else arguments.metric
-    return repository.commit(files, arguments.commit_message or f"{what}, sent by distreward", arguments.replace)
+    message = arguments.commit_message or f"{what}, sent by distreward"
+    return repository.commit(files, message, arguments.replace, searched=True)
 
 
 def show(arguments: PushArguments, rows: Sequence[tuple[str, int, str]], selection: Selection | None) -> None:

@@ -11,11 +11,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from distreward.errors import InputError
-from distreward.hub.secrets import BINARY, SKIPPED, check_no_secrets, find_secrets
+from distreward.hub.secrets import PICKLED_WEIGHTS
 
 WEIGHTS = (
-    "model.safetensors", "model-*.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model-*.bin",
-    "pytorch_model.bin.index.json", "adapter_model.safetensors", "adapter_model.bin",
+    "model.safetensors", "model-*.safetensors", "model.safetensors.index.json", "pytorch_model.bin.index.json",
+    "adapter_model.safetensors", *PICKLED_WEIGHTS,
 )  # fmt: skip
 CONFIGS = ("config.json", "adapter_config.json", "reward_config.json", "generation_config.json")
 TOKENIZER = (
@@ -157,27 +157,6 @@ def check_checkpoint(folder: Path) -> None:
             raise InputError(f"{folder}: {missing[0]}, which {index} names, is missing; save the model again.")
     if not any(name.endswith((".safetensors", ".bin")) for name in weights):
         raise InputError(f"{folder}: not a whole checkpoint, it has no weights (model.safetensors ...); {wanted}.")
-
-
-def refuse_secrets(files: dict[str, Path]) -> None:
-    """Refuse to publish files that hold tokens, home folders or names of users and machines.
-
-    Args:
-        files: path in the repository -> file.
-
-    Raises:
-        InputError: the first file with something in it: its line and what was found, never the secret itself.
-    """
-    for name, path in sorted(files.items()):
-        if path.name not in SKIPPED and path.suffix not in BINARY:
-            text = path.read_bytes().decode("utf-8", "replace")
-            if found := find_secrets(text):
-                at = next((n for n, line in enumerate(text.splitlines(), 1) if find_secrets(line)), 1)
-                raise InputError(
-                    f"{name}, line {at}: holds a {' and a '.join(found)}, which must not be published; take it out and push "
-                    "again."
-                )
-        check_no_secrets(path)  # pickled settings and names of files too
 
 
 def outdated(existing: Iterable[str], new: Iterable[str]) -> list[str]:

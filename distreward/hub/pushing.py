@@ -18,7 +18,8 @@ from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabl
 from huggingface_hub.utils import parse_ratelimit_headers
 
 from distreward.errors import InputError
-from distreward.hub.files import outdated, refuse_secrets
+from distreward.hub.files import outdated
+from distreward.hub.secrets import refuse_secrets
 
 logger = logging.getLogger("distreward")
 
@@ -76,18 +77,22 @@ class Repository:
     repo_type: str = "model"
     revision: str | None = None
 
-    def commit(self, files: Mapping[str, Path | bytes], message: str, replace: bool = False) -> Pushed:
+    def commit(
+        self, files: Mapping[str, Path | bytes], message: str, replace: bool = False, searched: bool = False
+    ) -> Pushed:
         """Send files as one commit. Files that are there already, byte for byte, are not sent.
 
         Args:
             files: path in the repository -> file or content.
             message: of the commit.
             replace: take out the files of another model that would stand beside the new one's; without it they are refused.
+            searched: whether `refuse_secrets` has seen these files, which then is not done again.
 
         Raises:
             InputError: secrets in a file, another kind of model in the repository, or what the Hub or the network refuses.
         """
-        refuse_secrets({name: path for name, path in files.items() if isinstance(path, Path)})
+        if not searched:
+            refuse_secrets(files)
         removed = tuple(outdated(self._names(), files)) if self.repo_type == "model" else ()
         if removed and not replace:
             raise InputError(

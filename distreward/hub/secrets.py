@@ -7,11 +7,13 @@ repository id, which is public anyway.
 """
 
 import getpass
+import io
 import os
 import re
 import socket
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from huggingface_hub import constants
@@ -62,7 +64,16 @@ SKIPPED = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
 BINARY = (".safetensors", ".gguf", ".png", ".jpg", ".pt", ".pth", ".model", ".parquet", ".gz", ".npy", ".npz", ".onnx")
 """Weights and pictures. Pickled settings (`training_args.bin`) are not among them: they hold the Hub token in clear text."""
 
+PICKLED_WEIGHTS = ("pytorch_model.bin", "pytorch_model-*.bin", "adapter_model.bin")
+
 MAX_BINARY_BYTES = 2**20
+
+PICKLE = b"\x80"
+"""How a pickle begins, which may hold no zero byte."""
+
+ESCAPE = re.compile(r"\\.", re.DOTALL)
+
+REMEDY = "which must not be published; take it out or leave the file out"
 
 
 class Secret(NamedTuple):
@@ -86,7 +97,7 @@ def find_secrets(text: str) -> list[str]:
     >>> find_secrets("commit 2c26b46b68ffc68ff99b453c1d30413413422d70 of meta-llama/Llama-3.1-8B")
     []
     """
-    return list(dict.fromkeys(secret.what for secret in _found(text)))
+    return _kinds(_found(text))
 
 
 def scrub(text: str, name: str = "") -> str:
@@ -128,10 +139,10 @@ def names_secret(name: str) -> bool:
 
 
 def check_no_secrets(path: str | Path, files: Iterable[str | Path] | None = None) -> None:
-    """Refuse to publish a file or folder that holds a secret, in a text, in a pickled setting or in a file's name.
+    """`refuse_secrets` for a file, or a folder that is searched with all it holds.
 
     Args:
-        path: a file, or a folder that is searched with all it holds.
+        path: a file or folder.
         files: only these, relative to the folder; None for all.
 
     Raises:
@@ -143,35 +154,56 @@ def check_no_secrets(path: str | Path, files: Iterable[str | Path] | None = None
     ...     check_no_secrets(folder)
     Traceback (most recent call last):
     ...
-    distreward.errors.InputError: notes.md: holds a home folder, which must not be published; take it out or leave the file out.
+    distreward.errors.InputError: notes.md, line 1: holds a home folder, which must not be published; take it out or leave the file out.
     """
     path = Path(path)
     if path.is_file():
-        names, folder = [path.name], path.parent
-    else:
-        folder = path
-        names = files if files is not None else (f.relative_to(path) for f in path.rglob("*") if f.is_file())
-    for name in sorted(map(str, names)):
-        for where, text in (("", _text_of(folder / name)), (" in its name", name)):
-            if found := find_secrets(text):
-                raise InputError(
-                    f"{scrub(name)}: holds a {' and a '.join(found)}{where}, which must not be published; take it out or "
-                    "leave the file out."
-                )
+        return refuse_secrets({path.name: path})
+    names = files if files is not None else (f.relative_to(path) for f in path.rglob("*") if f.is_file())
+    return refuse_secrets({Path(name).as_posix(): path / name for name in names})
 
 
-def _text_of(path: Path) -> str:
-    """What can be read of a file; of binary files only small ones that may hold settings."""
-    if path.name in SKIPPED or path.suffix in BINARY:
-        return ""
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        if len(content) > MAX_BINARY_BYTES:
-            return ""
-        # in a pickle a text follows its length, a byte that can look like a letter of it
-        return re.sub(rb"\x8c.", b" ", content, flags=re.DOTALL).decode("ascii", "replace")
+def refuse_secrets(files: Mapping[str, Path | bytes]) -> None:
+    """Refuse to publish what holds a secret, in a text, in a pickled setting or in the name of a file or its folders.
+
+    Args:
+        files: path in the repository -> file or content, each of which is read once.
+
+    Raises:
+        InputError: the first file with something in it: its line and what was found, never the secret itself.
+    """
+    for name, content in sorted(files.items()):
+        if found := find_secrets(f"./{name}"):  # its first folder is no owner of a repository
+            raise InputError(f"{scrub(f'./{name}')[2:]}: holds a {' and a '.join(found)} in its name, {REMEDY}.")
+        text, is_text = _text_of(PurePosixPath(name), content)
+        if found := _found(text):
+            at = f", line {text.count(chr(10), 0, min(secret.start for secret in found)) + 1}" if is_text else ""
+            raise InputError(f"{name}{at}: holds a {' and a '.join(_kinds(found))}, {REMEDY}.")
+
+
+def _text_of(name: PurePosixPath, content: Path | bytes) -> tuple[str, bool]:
+    """What can be read of a file, and whether it is a text; of others only small ones that may hold settings."""
+    pickled = any(fnmatchcase(name.name, pattern) for pattern in PICKLED_WEIGHTS)
+    if name.name in SKIPPED or name.suffix in BINARY or pickled:
+        return "", False
+    with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
+        start = file.read(MAX_BINARY_BYTES)
+        if is_text := b"\0" not in start and not start.startswith(PICKLE):
+            text = (start + file.read()).decode("utf-8", "replace")
+            return (ESCAPE.sub(_blank, text) if name.suffix == ".json" else text), is_text
+        if file.read(1):
+            return "", is_text
+    # in a pickle a text follows its length, a byte that can look like a letter of it
+    return re.sub(rb"\x8c.", b" ", start, flags=re.DOTALL).decode("ascii", "replace"), is_text
+
+
+def _blank(escape: re.Match) -> str:
+    """Spaces for an escaped line end or tab, whose letter would look like one of the word behind it."""
+    return "  " if escape[0][1] in "nrtbf" else escape[0]
+
+
+def _kinds(found: Iterable[Secret]) -> list[str]:
+    return list(dict.fromkeys(secret.what for secret in found))
 
 
 def _found(text: str) -> list[Secret]:
@@ -229,9 +261,16 @@ def _user_pattern() -> str | None:
 
 
 def _host_pattern() -> str:
+    """This machine's name, with and without its domain. Before or after a `_` too, as in TensorBoard's `Sep01_12-00-00_name`;
+    where it is an ordinary word only after the time."""
     host = socket.gethostname()
-    names = {re.escape(name) for name in (host, host.split(".")[0]) if _is_distinctive(name)}
-    return rf"(?<![\w-])(?:{'|'.join(sorted(names, key=len, reverse=True))})(?![\w-])" if names else NEVER
+    patterns = []
+    for name in sorted({host, host.split(".")[0]}, key=len, reverse=True):
+        if _is_distinctive(name):
+            before = r"(?:(?<![\w-])|(?<=\d_))" if name.isalpha() else r"(?<![^\W_])(?<!-)"
+            after = r"(?![\w-])" if name.isalpha() else r"(?![^\W_]|-)"
+            patterns.append(before + re.escape(name) + after)
+    return "|".join(patterns) or NEVER
 
 
 def _is_distinctive(name: str) -> bool:

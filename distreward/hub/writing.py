@@ -15,6 +15,7 @@ from distreward.hub.card import model_card
 from distreward.hub.facts import ModelFacts, read_facts
 from distreward.hub.metadata import TAGS
 from distreward.hub.plain import write_text
+from distreward.hub.secrets import scrub
 
 logger = logging.getLogger("distreward")
 
@@ -126,9 +127,14 @@ def card_naming(folder: Path, repo_id: str) -> str | None:
 
 
 def _text(facts: ModelFacts, given: Mapping[str, Any], start: Path) -> str:
+    given = {key: _scrubbed(value) for key, value in given.items()}
     facts = replace(facts, files={**facts.files, "given": (None, given)})
     content = model_card(facts, given.get("model_name"), given.get("repo_id"), given.get("tags") or (), start)
     return marked(content, given)
+
+
+def _scrubbed(value: str | Sequence[str]) -> str | list[str]:
+    return scrub(value) if isinstance(value, str) else [scrub(item) for item in value]
 
 
 @contextmanager

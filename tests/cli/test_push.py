@@ -5,6 +5,7 @@ import json
 import pytest
 
 from distreward.cli.main import main
+from distreward.hub import secrets
 from distreward.hub.spaces import metric_space
 from distreward.hub.writing import is_ours
 from tests.hub.hub_server import Fault
@@ -144,6 +145,19 @@ def test_a_planted_secret_is_refused_before_anything_is_sent(hub, model, capsys)
         error = capsys.readouterr().err
         assert "results.json, line 2: holds a Hugging Face token" in error and error.count("\n") == 1
     assert hub.requests == []
+
+
+def test_what_is_searched_is_what_is_sent_each_file_once(hub, model, monkeypatch, capsys):
+    assert main(["card", "--model_dir", str(model), "--license", "mit", "--overwrite"]) == 0
+    texts = []
+    real = secrets._found
+    monkeypatch.setattr(secrets, "_found", lambda text: texts.append(text) or real(text))
+    for dry in (["--dry_run"], []):
+        texts.clear()
+        assert main(["push", str(model), "--repo_id", "ann/rewards", *dry]) == 0
+        assert texts.count((model / "results.json").read_text()) == 1
+    sent = hub.model("ann/rewards").files()["README.md"].decode()
+    assert texts.count(sent) == 1 and (model / "README.md").read_text() not in texts
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pickle
 import pytest
 
 from distreward.errors import InputError
-from distreward.hub.files import outdated, refuse_secrets, select_files
+from distreward.hub.files import outdated, select_files
+from distreward.hub.secrets import refuse_secrets
 
 TOKEN = "hf_" + "a1B2" * 9
 GOES = {

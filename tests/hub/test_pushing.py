@@ -119,6 +119,14 @@ def test_another_kind_of_model_is_replaced_only_when_asked(hub, folder):
     assert len(hub.model("ann/rewards").messages()) == 2  # in the same commit
 
 
+def test_contents_are_searched_as_files_are(hub, folder):
+    repository = open_repository("ann/rewards")
+    files = {**select_files(folder).paths, "README.md": b"trained in /home/somebody/out"}
+    with pytest.raises(InputError, match="README.md, line 1: holds a home folder"):
+        repository.commit(files, "a model")
+    assert hub.model("ann/rewards").files() == {}
+
+
 # ------------------------------------------------------------------------------------------------------ refusals
 
 

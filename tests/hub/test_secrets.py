@@ -9,7 +9,7 @@ from transformers import TrainingArguments
 
 from distreward.errors import InputError
 from distreward.hub.plain import json_text
-from distreward.hub.secrets import check_no_secrets, find_secrets, scrub
+from distreward.hub.secrets import MAX_BINARY_BYTES, check_no_secrets, find_secrets, refuse_secrets, scrub
 
 HEX = "0123456789abcdef" * 2 + "01234567"
 PLANTED = {
@@ -169,3 +169,56 @@ def test_a_folder_is_searched_and_the_secret_not_repeated(tmp_path, ann):
     (tmp_path / "events.1700000000.gpu-node-17.0").write_bytes(b"")
     with pytest.raises(InputError, match="holds a host name in its name"):
         check_no_secrets(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["runs/Sep01_12-00-00_gpu-node-17/x.txt", "Sep01_12-00-00_gpu-node-17_lr1/x.txt"])
+def test_the_folders_of_a_file_are_searched_too(tmp_path, ann, name):
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text("")
+    with pytest.raises(InputError, match="holds a host name in its name") as caught:
+        check_no_secrets(tmp_path)
+    assert "gpu-node-17" not in str(caught.value) and "<host>" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["annsmith/x.txt", "runs/annsmith/x.txt", "runs/annsmith"])
+def test_a_folder_in_a_repository_is_no_owner_of_one(ann, name):
+    with pytest.raises(InputError, match="holds a user name in its name"):
+        refuse_secrets({name: b""})
+    refuse_secrets({"root/home/x.txt": b"", "home/x/y": b""})
+
+
+def test_a_machine_named_like_a_word_is_not_found_in_longer_ones(monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "reward")
+    assert find_secrets("mean_reward reward_head my-reward") == []
+    assert find_secrets("Sep01_12-00-00_reward") == find_secrets("on reward") == ["host name"]
+
+
+def test_contents_that_are_no_files_are_searched(ann):
+    with pytest.raises(InputError, match="README.md, line 2: holds a home folder"):
+        refuse_secrets({"README.md": b"a\n/home/ann/x"})
+
+
+def test_what_follows_an_escape_in_json_is_found():
+    for planted in (PLANTED["Hugging Face token"], PLANTED["AWS key"]):
+        with pytest.raises(InputError, match=r"results.json, line 1: holds"):
+            refuse_secrets({"results.json": json.dumps({"log": f"line\n{planted}"}).encode()})
+    refuse_secrets({"results.json": json.dumps({"log": "a\\nhf_" + "a" * 10}).encode()})
+
+
+def test_a_text_is_searched_whole_and_of_a_binary_file_no_more_than_could_be_settings(tmp_path, monkeypatch):
+    token = PLANTED["Hugging Face token"].encode()
+    weights, large, late, latin = (tmp_path / name for name in ("pytorch_model-1.bin", "state.bin", "a.txt", "b.txt"))
+    weights.write_bytes(b"\0" + token)
+    large.write_bytes(b"\0" * MAX_BINARY_BYTES + token)
+    n_read = []
+    monkeypatch.setattr("distreward.hub.secrets._found", lambda text: n_read.append(len(text)) or [])
+    refuse_secrets({path.name: path for path in (weights, large)})
+    assert max(n_read) < 100  # names only
+    monkeypatch.undo()
+    late.write_bytes(b"a \n" * (MAX_BINARY_BYTES // 2) + token)
+    latin.write_bytes(b"\xe9 \n" * (MAX_BINARY_BYTES // 2) + token)
+    for path in (late, latin):
+        with pytest.raises(
+            InputError, match=f"{path.name}, line {MAX_BINARY_BYTES // 2 + 1}: holds a Hugging Face token"
+        ):
+            check_no_secrets(path)

@@ -4,7 +4,8 @@ import pytest
 
 from distreward.errors import InputError
 from distreward.hub.facts import read_facts
-from distreward.hub.writing import EMPTY_TEMPLATE, card_kept, given_for, is_ours, write_card
+from distreward.hub.secrets import find_secrets
+from distreward.hub.writing import EMPTY_TEMPLATE, card_kept, card_naming, given_for, is_ours, write_card
 
 
 def test_ours_is_written_anew_and_remembers_what_was_given(model_folder):
@@ -42,6 +43,15 @@ def test_a_person_s_card_stays_and_an_empty_one_goes(model_folder):
     assert write_card(read_facts(folder)) is None
     (folder / "README.md").write_text(f"---\nlibrary_name: peft\n---\n{EMPTY_TEMPLATE}\n")
     assert write_card(read_facts(folder)) is not None
+
+
+def test_nothing_secret_that_was_given_is_kept_in_the_mark(model_folder):
+    folder, token = model_folder(), "hf_" + "a1B2" * 9
+    path = write_card(read_facts(folder), repo_id="/home/somebody/out", model_name="of /Users/somebody", tags=[token])
+    text = path.read_text()
+    assert is_ours(text) and find_secrets(text) == []
+    assert given_for(text) == {"model_name": "of ~", "repo_id": "~/out", "tags": ["<token>"]}
+    assert find_secrets(card_naming(folder, "/home/somebody/again")) == []
 
 
 def test_what_is_given_cannot_end_the_comment(model_folder):
