@@ -6,7 +6,8 @@ of ours that it rests on are copied under their last name, their imports made re
 
 import ast
 import re
-from importlib.metadata import version
+from collections.abc import Container
+from importlib.metadata import requires, version
 from pathlib import Path
 
 from distreward.errors import InputError
@@ -16,14 +17,6 @@ PACKAGE = "distreward"
 ROOT = Path(__file__).parents[1]
 
 IMPORT = re.compile(rf"^(\s*from ){PACKAGE}\.([\w.]+)( import )", re.MULTILINE)
-
-REQUIREMENTS = {
-    "numpy": "numpy>=2.0",
-    "scipy": "scipy>=1.13",
-    "datasets": "datasets>=4.7",
-    "evaluate": "evaluate>=0.4.6",
-}
-"""Library that a copied module imports -> line of requirements.txt; the versions are those of setup.cfg."""
 
 HEADER = """---
 title: {title}
@@ -112,7 +105,7 @@ def metric_space(name: str, repo_id: str) -> dict[str, bytes]:
         )
     script = ROOT / "metrics" / name / f"{name}.py"
     modules = imported_modules(script)
-    library_names = sorted(set().union(*map(libraries, [script, *modules.values()])) & set(REQUIREMENTS))
+    imported = set().union(*map(libraries, [script, *modules.values()]))
     card = (script.parent / "README.md").read_text(encoding="utf-8")
     title = re.search(r"^title: (.+)$", card, re.MULTILINE)[1]
     predictions, references = EXAMPLES[name]
@@ -121,7 +114,7 @@ def metric_space(name: str, repo_id: str) -> dict[str, bytes]:
         f"{name}.py": with_all_imports(for_space(copied(script, f"metrics.{name}"), name, repo_id), modules),
         "README.md": with_header(for_space(card, name, repo_id), title),
         "app.py": APP.format(name=name, title=title, predictions=predictions, references=references),
-        "requirements.txt": "".join(f"{REQUIREMENTS[library]}\n" for library in library_names),
+        "requirements.txt": "".join(f"{line}\n" for line in requirements(imported)),
     }
     return {path: text.encode() for path, text in files.items()}
 
@@ -153,6 +146,16 @@ def libraries(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module.split(".")[0])
     return names
+
+
+def requirements(imported: Container[str]) -> list[str]:
+    """Our own requirements of the libraries that are imported under the name they are installed by, with their bounds.
+
+    >>> [line.partition("<")[0] for line in requirements({"scipy", "json"})]
+    ['scipy']
+    """
+    lines = (line for line in requires(PACKAGE) or () if "extra ==" not in line)
+    return sorted(line for line in lines if re.match(r"[\w.-]+", line)[0] in imported)
 
 
 def copied(path: Path, module: str) -> str:
