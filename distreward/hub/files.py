@@ -18,6 +18,7 @@ WEIGHTS = (
     "adapter_model.safetensors", *PICKLED_WEIGHTS,
 )  # fmt: skip
 CONFIGS = ("config.json", "adapter_config.json", "reward_config.json", "generation_config.json")
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors", "reward_config.json")
 TOKENIZER = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt",
     "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "*.tiktoken", "chat_template.jinja",
@@ -169,6 +170,18 @@ def outdated(existing: Iterable[str], new: Iterable[str]) -> list[str]:
     """
     parts = (*WEIGHTS, *CONFIGS)
     return sorted(name for name in set(existing) - set(new) if any(fnmatchcase(name, part) for part in parts))
+
+
+def of_another_kind(existing: Iterable[str], adapter: bool) -> list[str]:
+    """Files in a repository that a push is sure to refuse to stand beside: of a model where an adapter comes, or the other
+    way round. How many parts the weights will have is not known before they are saved.
+
+    >>> of_another_kind(["config.json", "model-00001-of-00002.safetensors", "adapter_config.json"], adapter=False)
+    ['adapter_config.json']
+    """
+    existing = list(existing)
+    own = ADAPTER if adapter else ("config.json", "generation_config.json", "model*.safetensors*")
+    return outdated(existing, [name for name in existing if any(fnmatchcase(name, part) for part in own)])
 
 
 def _selection(folder: Path, include: Sequence[str] = ()) -> Selection:

@@ -7,7 +7,7 @@ which only the answer was lost is not made twice.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -63,6 +63,15 @@ class Pushed:
         return self.info.oid
 
 
+class AnotherKindError(InputError):
+    """The repository holds a model beside whose files the new one's must not stand."""
+
+    def __init__(self, repo_id: str, files: Sequence[str], remedy: str):
+        super().__init__(
+            f"{repo_id} holds a model of another kind, of which {', '.join(files)} would stand beside the new one: {remedy}"
+        )
+
+
 @dataclass(frozen=True)
 class Repository:
     """One repository on the Hub, and the client that writes to it.
@@ -93,12 +102,10 @@ class Repository:
         """
         if not searched:
             refuse_secrets(files)
-        removed = tuple(outdated(self._names(), files)) if self.repo_type == "model" else ()
+        removed = tuple(outdated(self.names(), files)) if self.repo_type == "model" else ()
         if removed and not replace:
-            raise InputError(
-                f"{self.repo_id} holds a model of another kind, of which {', '.join(removed)} would stand beside the new "
-                "one: pass --replace to take that out in the same commit (its history keeps it), or another --repo_id."
-            )
+            remedy = "pass --replace to take that out in the same commit (its history keeps it), or another --repo_id."
+            raise AnotherKindError(self.repo_id, removed, remedy)
 
         def once() -> Any:
             # fresh operations: those of a failed attempt remember what the Hub had before it
@@ -114,7 +121,8 @@ class Repository:
 
         return Pushed(self.repo_id, self.url, tried(once, self.repo_id), removed)
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """Paths of the files that lie in it."""
         return [file.rfilename for file in self._info().siblings or ()]
 
     def _info(self) -> Any:

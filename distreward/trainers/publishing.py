@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitInfo
+from peft import PeftModel
 from transformers.trainer_utils import HubStrategy, SaveStrategy
 from transformers.utils import PushInProgress
 
 from distreward.errors import InputError
-from distreward.hub.files import beside_the_model, select_files
-from distreward.hub.pushing import Repository, open_repository
+from distreward.hub.files import beside_the_model, of_another_kind, select_files
+from distreward.hub.pushing import AnotherKindError, Repository, open_repository
 
 logger = logging.getLogger("distreward")
 
@@ -37,10 +38,18 @@ class PushesToHub:
         """Make or find the repository, on the first process. With `push_to_hub` this comes before the training.
 
         Raises:
-            InputError: no token, no network, no permission, or a public repository where a private one is wanted.
+            InputError: no token, no network, no permission, a public repository where a private one is wanted, or one that
+                holds a model of another kind.
         """
         if not self.is_world_process_zero():
             return
+        self._find_repository(token, private)
+        if files := of_another_kind(self._repository.names(), isinstance(self.model, PeftModel)):
+            later = later_push(self.args, self.hub_model_id, replace=True)
+            remedy = f"name another hub_model_id, or train without push_to_hub and afterwards run {later}"
+            raise AnotherKindError(self.hub_model_id, files, remedy)
+
+    def _find_repository(self, token: str | None, private: bool | None) -> None:
         for left_over in Path(self.args.output_dir).glob(f"{STAGED}*"):  # of a run that was killed
             shutil.rmtree(left_over)
         self._repository = self._open_repository(token, private, self.args.hub_revision)
@@ -84,7 +93,7 @@ class PushesToHub:
             repository = self._repository_for_push(token, revision, private)
         except InputError as error:
             self._write_card(kwargs)
-            raise saved_all_the_same(error, self.args) from error
+            raise saved_all_the_same(error, self.args, self.hub_model_id) from error
         self._write_card(kwargs)
         self._finish_current_push()
 
@@ -92,13 +101,13 @@ class PushesToHub:
             try:
                 return repository.commit(select_files(self.args.output_dir).paths, commit_message or "A model").info
             except InputError as error:
-                raise saved_all_the_same(error, self.args) from error
+                raise saved_all_the_same(error, self.args, repository.repo_id) from error
 
         return send() if blocking else repository.api.run_as_future(send)
 
     def _repository_for_push(self, token: str | None, revision: str | None, private: bool | None) -> Repository:
         if self._repository is None:
-            self.init_hf_repo(token, private)
+            self._find_repository(token, private)
         given = (token, revision, private) != (None, None, None)
         return self._open_repository(token, private, revision or self.args.hub_revision) if given else self._repository
 
@@ -143,10 +152,16 @@ def wanted_repo_id(args: Any) -> str:
     return args.hub_model_id or Path(args.output_dir).absolute().name
 
 
-def saved_all_the_same(error: InputError, args: Any) -> InputError:
+def saved_all_the_same(error: InputError, args: Any, repo_id: str | None) -> InputError:
     """The error of a push, with the way to do it later."""
-    later = f"distreward push {args.output_dir} --repo_id {args.hub_model_id or 'USER/NAME'}"
+    later = later_push(args, repo_id, replace=isinstance(error, AnotherKindError))
     return InputError(f"{error} Nothing is lost, the model is in {args.output_dir}; push it later: {later}")
+
+
+def later_push(args: Any, repo_id: str | None, replace: bool) -> str:
+    """The command that sends what training saved."""
+    command = f"distreward push {args.output_dir} --repo_id {repo_id or args.hub_model_id or 'USER/NAME'}"
+    return f"{command} --replace" if replace else command
 
 
 def files_to_resume(checkpoint: Path, strategy: HubStrategy) -> dict[str, Path]:

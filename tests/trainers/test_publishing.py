@@ -14,7 +14,7 @@ from distreward import AutoRewardModel, DistributionalRewardConfig, MeanVariance
 from distreward.cli.main import main
 from distreward.errors import InputError
 from distreward.hub.files import select_files
-from tests.hub.hub_server import READER, Fault
+from tests.hub.hub_server import READER, Commit, Fault, Repository
 
 MODEL = {
     "config.json",
@@ -184,6 +184,36 @@ def test_a_trainer_that_was_not_to_push_can_be_asked_to(hub, trainer_for, monkey
 def test_a_token_that_may_not_write_is_found_before_training(hub, trainer_for):
     with pytest.raises(InputError, match=r"\(403\)"):
         trainer_for(hub_token=READER)
+
+
+ADAPTER = {"adapter_config.json": b"{}", "adapter_model.safetensors": b"x", "reward_config.json": b"{}"}
+WHOLE = {"config.json": b"{}", "model-00001-of-00002.safetensors": b"x", "model.safetensors.index.json": b"{}"}
+
+
+@pytest.mark.parametrize(("existing", "adapter"), [(ADAPTER, False), (WHOLE, True)])
+def test_a_repository_of_another_kind_of_model_is_refused_before_training(hub, trainer_for, existing, adapter):
+    hub.repositories["models/ann/rewards"] = Repository()
+    hub.model("ann/rewards").branches["main"].append(Commit("another kind", existing))
+    lora = LoraConfig(task_type="SEQ_CLS", r=2, target_modules=["q_proj"])
+    with pytest.raises(InputError, match=r"ann/rewards holds a model of another kind, of which") as error:
+        trainer_for(lora if adapter else None)
+    line = str(error.value)
+    assert all(name in line for name in existing) and "hub_model_id" in line and "\n" not in line
+    assert line.endswith("--repo_id ann/rewards --replace")
+    trainer_for(None if adapter else lora)  # its own kind
+
+
+def test_the_message_at_the_end_names_the_repository_and_how_to_replace_what_lies_there(hub, trainer_for):
+    hub.repositories["models/ann/out"] = Repository()
+    hub.model("ann/out").branches["main"].append(Commit("an adapter", ADAPTER))
+    trainer = trainer_for(push_to_hub=False, hub_model_id=None, save_strategy="no", max_steps=1)
+    trainer.train()
+    with pytest.raises(InputError, match="another kind") as error:
+        trainer.push_to_hub()
+    later = f"distreward push {trainer.args.output_dir} --repo_id ann/out --replace"
+    assert str(error.value).endswith(f"push it later: {later}")
+    assert main(later.split()[1:]) == 0
+    assert hub.model("ann/out").files() == local(trainer)
 
 
 def test_secrets_in_the_card_are_not_pushed(hub, trainer_for):
