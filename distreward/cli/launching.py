@@ -17,6 +17,10 @@ from distreward.errors import InputError, nearest
 STARTED = "DISTREWARD_LAUNCHED"
 """Set in the processes that were started, whose command line is the one that started them."""
 
+LOCAL_RANKS = ("LOCAL_RANK", "MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK")
+"""One of them is set in a process that torchrun, `accelerate launch` or mpirun started; accelerate reads the same ones.
+WORLD_SIZE is not among them: some clusters set it on each machine, for the launch that is yet to come."""
+
 
 @dataclass
 class LaunchOptions:
@@ -61,12 +65,13 @@ def launched(command: str, argv: Sequence[str]) -> int | None:
 
     Returns:
         The exit status, or None where this process is to run the command itself: no `--accelerate_config`, or it is one of
-        those that were started.
+        those that were started, by us or by another launcher: the YAML of a run that torchrun starts may name a launch file.
 
     Raises:
         InputError: an unknown launch file, or one that accelerate refuses; options of the launch without a launch file.
     """
-    if STARTED in os.environ or {"-h", "--help", "--help_all"} & set(argv):
+    already = any(name in os.environ for name in (STARTED, *LOCAL_RANKS))
+    if already or {"-h", "--help", "--help_all"} & set(argv):
         return None
     options = launch_options(argv)
     if options.accelerate_config is None:

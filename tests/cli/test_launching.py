@@ -29,7 +29,8 @@ def started(monkeypatch):
     """Command lines that would have been given to `accelerate launch`."""
     lines = []
     monkeypatch.setattr(launching, "run_launcher", lambda words: lines.append(words) or 7)
-    monkeypatch.delenv(launching.STARTED, raising=False)
+    for name in (launching.STARTED, *launching.LOCAL_RANKS):
+        monkeypatch.delenv(name, raising=False)
     return lines
 
 
@@ -78,6 +79,20 @@ def test_what_was_started_starts_nothing(started, monkeypatch):
     monkeypatch.setenv(launching.STARTED, "1")
     assert launched("train", ["--accelerate_config", "ddp"]) is None
     assert started == []
+
+
+@pytest.mark.parametrize("variable", ["LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"])
+def test_what_torchrun_started_starts_nothing(variable, started, monkeypatch, tmp_path):
+    # torchrun -m distreward train --config train.yaml, where the YAML has a launch of its own for whoever starts it plainly
+    path = tmp_path / "train.yaml"
+    path.write_text("accelerate_config: ddp\nnum_processes: 4\n")
+    monkeypatch.setenv(variable, "0")
+    assert launched("train", ["--config", str(path)]) is None and started == []
+
+
+def test_a_machine_that_knows_how_many_there_are_still_starts_its_own(started, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")  # of machines: what Kubeflow gives each pod, in which the launch is yet to come
+    assert launched("train", ["--accelerate_config", "two_nodes"]) == 7
 
 
 @pytest.mark.parametrize(
