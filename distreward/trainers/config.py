@@ -5,7 +5,6 @@ import os
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-import torch
 from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 from trl import RewardConfig
 
@@ -146,8 +145,8 @@ class DistributionalRewardConfig(RewardConfig):
     )
 
     def __post_init__(self):
-        if self.bf16 is None and not torch.accelerator.is_available():
-            self.bf16 = False  # TRL's default, True, is refused without an accelerator
+        if self.bf16 is None and (self.use_cpu or on_cpus()):
+            self.bf16 = False  # TRL's default, True, is for accelerators: without one it is refused
         if int(os.environ.get("WORLD_SIZE", "1")) > 1 and on_cpus():
             self.use_cpu = True  # else accelerate joins no CPU processes: each trains alone, into the same folder
         if self.learning_rate is None:

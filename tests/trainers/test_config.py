@@ -147,3 +147,15 @@ def test_several_processes_without_an_accelerator_are_joined(world_size, acceler
 )
 def test_a_head_alone_learns_at_a_rate_of_its_own(given, wanted):
     assert config(**given).learning_rate == wanted
+
+
+@pytest.mark.parametrize(
+    ("options", "launch_wants_cpus", "wanted"),
+    [({}, "false", True), ({}, "true", False), ({"use_cpu": True}, "false", False), ({"bf16": True}, "true", True)],
+)
+def test_bf16_is_for_what_the_run_computes_on(options, launch_wants_cpus, wanted, monkeypatch):
+    # a machine with an accelerator, of which `accelerate launch --cpu` or `use_cpu` makes no use: TRL's bf16 is not for CPUs
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: True)
+    monkeypatch.setattr("transformers.TrainingArguments.__post_init__", lambda self: None)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", launch_wants_cpus)
+    assert DistributionalRewardConfig("out", **options).bf16 is wanted
