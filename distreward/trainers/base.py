@@ -135,7 +135,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         self._distributions = {"train": RunningDistributions(), "eval": RunningDistributions()}
         self._records, self._tunes_lambda = DevelopmentRecords(), False
         self._stream_report = StreamReport(args.dataloader_num_workers)
-        self.given_data, self.development = {}, {}  # for the card: facts of each split, own evaluation that was last
+        self.given_data, self.development = {}, {}  # for the card: facts of each split, own evaluation of these weights
         super().__init__(
             model=model,
             args=args,

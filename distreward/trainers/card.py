@@ -35,7 +35,7 @@ def training_facts(trainer: Any, dataset_name: str | None = None) -> dict[str, A
     Returns:
         `objective`, `reward_head`, `base_model` (name, whether a local folder, revision), `data.<split>` (`data_facts`, and
         `rows_used`: pairs left after those that are too long or teach nothing), `config`, `development` (the last
-        evaluation on the trainer's own set), `steps`, `epochs`, `processes`, `machine`, `train_seconds` (None before the end), `versions`.
+        evaluation on the trainer's own set; once the best weights are back, theirs), `steps`, `epochs`, `processes`, `machine`, `train_seconds` (None before the end), `versions`.
     """
     state, config = trainer.state, trainer.model.config
     seconds = [line["train_runtime"] for line in state.log_history if "train_runtime" in line]

@@ -6,6 +6,7 @@ import re
 import signal
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -125,12 +126,29 @@ def saved_reward_head(checkpoint: str | Path) -> dict | None:
     return None
 
 
+def own_evaluation(log_history: Iterable[dict[str, float]], step: int) -> dict[str, float]:
+    """The metrics of the trainer's evaluation at a step, in one; empty where there was none.
+
+    Of several sets each has a line of its own. What a callback evaluated at the same step stands after them and counts only
+    where it has a name of its own.
+
+    >>> own_evaluation([{"loss": 0.6, "step": 4}, {"eval_loss": 0.5, "step": 4}, {"eval_loss": 0.7, "step": 8}], step=4)
+    {'eval_loss': 0.5}
+    """
+    lines = [line for line in log_history if line["step"] == step and any(name.startswith("eval_") for name in line)]
+    return {name: value for line in reversed(lines) for name, value in line.items() if name != "step"}
+
+
 class RestoresTuned:
-    """Stands before the Trainer among a trainer's bases: with a checkpoint's weights comes what was tuned for them."""
+    """Stands before the Trainer among a trainer's bases: with a checkpoint's weights comes what was tuned for them.
+
+    With the best weights, at the end, also what was measured of them: `development`, which the model card tells of.
+    """
 
     def _load_best_model(self) -> None:
         super()._load_best_model()
         self._restore_tuned(self.state.best_model_checkpoint)
+        self.development = own_evaluation(self.state.log_history, self.state.best_global_step)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)

@@ -150,6 +150,16 @@ def test_lambda_comes_back_with_the_best_checkpoint(make_trainer, pairs, tmp_pat
     assert trainer.model.config.reward_head["lambda"] == lambdas[best]
     trainer.save_model(tmp_path / "saved")
     assert config_of(tmp_path / "saved")["reward_head"]["lambda"] == lambdas[best]
+    # and so do the numbers the card will name: all those of the evaluation at that step, and no later ones
+    of_best = next(line for line in trainer.state.log_history if line["step"] == best and "eval_lambda" in line)
+    trainer.create_model_card()
+    facts = json.loads((tmp_path / "out" / "training_facts.json").read_text(encoding="utf-8"))
+    assert facts["development"] == {name: value for name, value in of_best.items() if name != "step"}
+    again = trainer.evaluate()
+    assert {name: again[name] for name in ("eval_loss", "eval_margin", "eval_log_loss")} == pytest.approx(
+        {name: of_best[name] for name in ("eval_loss", "eval_margin", "eval_log_loss")}, rel=1e-5
+    )
+    assert trainer.development is again  # what was measured last on these weights counts
 
 
 def test_tokens_are_counted_once(make_trainer, pairs):

@@ -351,7 +351,11 @@ def test_the_first_of_several_sets_is_the_development_set(make_trainer, pairs, t
 
     trainer.train()  # the default schedule: four evaluations, the best by the first set
     logged = [line["eval_first_loss"] for line in trainer.state.log_history if "eval_first_loss" in line]
-    assert len(logged) == 4 and trainer.state.best_metric == min(logged)
+    assert len(logged) == 4 and trainer.state.best_metric == min(logged) == trainer.development["eval_first_loss"]
+    best = [line for line in trainer.state.log_history if line["step"] == trainer.state.best_global_step]
+    assert trainer.development["eval_second_loss"] == next(
+        line["eval_second_loss"] for line in best if "eval_second_loss" in line
+    )
 
 
 @pytest.fixture
