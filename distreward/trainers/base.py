@@ -36,7 +36,7 @@ from distreward.modeling.adapter_files import save_reward_config
 from distreward.modeling.adapters import full_precision_head, is_quantized, settle_head
 from distreward.modeling.output import both_sides
 from distreward.modeling.reward_model import stock_form
-from distreward.trainers.card import given_facts, write_trainer_card
+from distreward.trainers.card import given_splits, write_trainer_card
 from distreward.trainers.config import own_config
 from distreward.trainers.development import DevelopmentRecords
 from distreward.trainers.fillers import take_fillers_out
@@ -135,7 +135,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         self._distributions = {"train": RunningDistributions(), "eval": RunningDistributions()}
         self._records, self._tunes_lambda = DevelopmentRecords(), False
         self._stream_report = StreamReport(args.dataloader_num_workers)
-        self.given_data, self.development = {}, {}  # for the card: facts of each split, own evaluation of these weights
+        self.development: dict[str, float] = {}  # for the card: what was last measured of these weights on the own set
         super().__init__(
             model=model,
             args=args,
@@ -152,6 +152,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
             peft_config=peft_config,
         )
         args.model_init_kwargs = model_init_kwargs
+        self.given_data = given_splits(train_dataset, eval_dataset)  # for the card, too
         settle_head(self.model, head_weights)
         record_strength(self.model, args, self.train_dataset)
         self.add_callback(self._stream_report)
@@ -162,7 +163,6 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
 
     def _prepare_dataset(self, dataset, processing_class, args, dataset_name: str) -> Dataset | IterableDataset:
         """Encode our schema or one of TRL's formats, then apply `max_length`, counting what is cut or dropped."""
-        self.given_data.setdefault("validation" if dataset_name == "eval" else dataset_name, given_facts(dataset))
         dataset = prepare_pairs(
             dataset,
             processing_class,

@@ -68,7 +68,7 @@ def base_model(config: Any) -> dict[str, Any]:
 
 def split_facts(trainer: Any, dataset_name: str | None) -> dict[str, Any]:
     """`data_facts` of what the trainer was given for training and evaluation, and what it uses of it."""
-    used = {"train": trainer.train_dataset, "validation": trainer.eval_dataset}
+    used = by_split(trainer.train_dataset, trainer.eval_dataset)
     found = {}
     for split, given in trainer.given_data.items():
         facts = dict(given)
@@ -81,9 +81,25 @@ def split_facts(trainer: Any, dataset_name: str | None) -> dict[str, Any]:
     return found
 
 
-def given_facts(dataset: Any) -> dict[str, Any]:
-    """`data_facts`, or for a stream, of which nothing is known before it is read, an empty answer."""
-    return data_facts(dataset) if isinstance(dataset, Dataset) else {"rows": None, "licence": None}
+def by_split(train_dataset: Any, eval_dataset: Any) -> dict[str, Any]:
+    """A trainer's data under the names the card has for it: several development sets have their own, of which "train" is taken.
+
+    >>> by_split("a", None), by_split("a", "b"), by_split("a", {"easy": "b", "train": "c"})
+    ({'train': 'a'}, {'train': 'a', 'validation': 'b'}, {'train': 'a', 'easy': 'b'})
+    """
+    evaluated = eval_dataset if isinstance(eval_dataset, dict) else {"validation": eval_dataset}
+    return {"train": train_dataset} | {
+        name: dataset for name, dataset in evaluated.items() if dataset is not None and name != "train"
+    }
+
+
+def given_splits(train_dataset: Any, eval_dataset: Any) -> dict[str, dict[str, Any]]:
+    """`data_facts` of each split; of a stream, of which nothing is known before it is read, an empty answer."""
+    unknown = {"rows": None, "licence": None}
+    return {
+        name: data_facts(dataset) if isinstance(dataset, Dataset) else unknown
+        for name, dataset in by_split(train_dataset, eval_dataset).items()
+    }
 
 
 def machine_facts(trainer: Any) -> dict[str, Any]:

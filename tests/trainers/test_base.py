@@ -13,6 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from distreward.errors import InputError
 from distreward.modeling import REWARD_HEADS, AutoRewardModel
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig, MeanVarianceKLRewardTrainer
+from distreward.trainers.card import split_facts
 from tests.conftest import make_tokenizer
 
 
@@ -168,6 +169,25 @@ def test_tokens_are_counted_once(make_trainer, pairs):
     tokens = sum(len(row[side]) for row in trainer.train_dataset for side in ("chosen_ids", "rejected_ids"))
     logged = [line["num_tokens"] for line in trainer.state.log_history if "num_tokens" in line]
     assert len(logged) == 4 and logged[1] == tokens and logged[3] == 2 * tokens
+
+
+def test_the_card_names_the_data_that_the_trainer_was_given(make_trainer, pairs, monkeypatch):
+    trainer = make_trainer()
+    monkeypatch.setattr(
+        "distreward.trainers.card.data_facts", lambda _: pytest.fail("a scan of data nobody asks about")
+    )
+    trainer.evaluate(pairs.select(range(4)))  # a test set, say
+    assert list(split_facts(trainer, None)) == ["train"]
+
+
+def test_the_card_names_several_development_sets(make_trainer, pairs):
+    # one of them under a name that the training data has taken
+    sets = {"train": pairs.select(range(2)), "hard": pairs.select(range(5))}
+    found = split_facts(make_trainer("mean_variance_nll", evaluated=sets), None)
+    assert {name: (facts["rows"], facts["rows_used"]) for name, facts in found.items()} == {
+        "train": (12, 10),
+        "hard": (5, 4),
+    }
 
 
 # --- what is saved
