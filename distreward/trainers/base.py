@@ -135,7 +135,6 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         self._distributions = {"train": RunningDistributions(), "eval": RunningDistributions()}
         self._records, self._tunes_lambda = DevelopmentRecords(), False
         self._stream_report = StreamReport(args.dataloader_num_workers)
-        self.development: dict[str, float] = {}  # for the card: what was last measured of these weights on the own set
         super().__init__(
             model=model,
             args=args,
@@ -152,7 +151,10 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
             peft_config=peft_config,
         )
         args.model_init_kwargs = model_init_kwargs
-        self.given_data = given_splits(train_dataset, eval_dataset)  # for the card, too
+        self.given_data, self.development = (
+            given_splits(train_dataset, eval_dataset),
+            {},
+        )  # of these weights; for the card
         settle_head(self.model, head_weights)
         record_strength(self.model, args, self.train_dataset)
         self.add_callback(self._stream_report)

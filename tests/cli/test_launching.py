@@ -91,7 +91,9 @@ def test_what_torchrun_started_starts_nothing(variable, started, monkeypatch, tm
 
 
 def test_a_machine_that_knows_how_many_there_are_still_starts_its_own(started, monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")  # of machines: what Kubeflow gives each pod, in which the launch is yet to come
+    monkeypatch.setenv(
+        "WORLD_SIZE", "2"
+    )  # of machines: what Kubeflow gives each pod, in which the launch is yet to come
     assert launched("train", ["--accelerate_config", "two_nodes"]) == 7
 
 
