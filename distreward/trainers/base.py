@@ -132,7 +132,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         model, peft_config = add_adapter(model, peft_config, args, by_name)
         head_weights = full_precision_head(model) if is_quantized(model) else []
         self._running = {"train": RunningPairMetrics(), "eval": RunningPairMetrics()}
-        self._distributions = {"train": RunningDistributions(), "eval": RunningDistributions()}
+        self._distributions = RunningDistributions()  # of training; an evaluation's are in the records
         self._records, self._tunes_lambda = DevelopmentRecords(), False
         self._stream_report = StreamReport(args.dataloader_num_workers)
         super().__init__(
@@ -151,10 +151,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
             peft_config=peft_config,
         )
         args.model_init_kwargs = model_init_kwargs
-        self.given_data, self.development = (
-            given_splits(train_dataset, eval_dataset),
-            {},
-        )  # of these weights; for the card
+        self.given_data = given_splits(train_dataset, eval_dataset)  # for the card
         settle_head(self.model, head_weights)
         record_strength(self.model, args, self.train_dataset)
         self.add_callback(self._stream_report)
@@ -212,7 +209,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         self._running[mode].update(a.mean.detach(), b.mean.detach(), batch["level_counts"], n_tokens, weight)
         known = batch.get("strength_known")
         if mode == "train":
-            self._distributions[mode].update(a, b, batch, weight, head_entry(self.model))
+            self._distributions.update(a, b, batch, weight, head_entry(self.model))
         else:
             self._pair_gather.begin_batch(len(a.mean))
             self._records.add(self.accelerator, a, b, batch["level_counts"], weight, per_pair, known)
@@ -234,7 +231,9 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         mode = "train" if self.model.training else "eval"
-        metrics = self._running[mode].read(self.accelerator) | self._distributions[mode].read(self.accelerator)
+        metrics = self._running[mode].read(self.accelerator)
+        if mode == "train":
+            metrics |= self._distributions.read(self.accelerator)
         if "num_tokens" in metrics:
             if mode == "train":
                 self._total_train_tokens += int(metrics["num_tokens"])

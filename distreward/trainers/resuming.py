@@ -142,8 +142,11 @@ def own_evaluation(log_history: Iterable[dict[str, float]], step: int) -> dict[s
 class RestoresTuned:
     """Stands before the Trainer among a trainer's bases: with a checkpoint's weights comes what was tuned for them.
 
-    With the best weights, at the end, also what was measured of them: `development`, which the model card tells of.
+    With the best weights, at the end, also what was measured of them: `development`, which the model card tells of. It is
+    the last evaluation of the present weights on the trainer's own set.
     """
+
+    development: dict[str, float] = {}
 
     def _load_best_model(self) -> None:
         super()._load_best_model()

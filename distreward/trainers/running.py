@@ -20,7 +20,7 @@ LOGGED_ANNOTATORS, LOGGED_THRESHOLD = 4, 0.5
 """`predicted_diverging` counts the pairs on which four people would diverge with a predicted chance of one half or more."""
 
 MAX_KEPT_PAIRS = 32_768
-"""Pairs kept as they are until they are logged, 84 bytes each; beyond that they are added up early."""
+"""Pairs kept as they are until they are logged, 116 bytes each; beyond that they are added up early."""
 
 
 class RunningPairMetrics:

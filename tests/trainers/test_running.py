@@ -161,6 +161,7 @@ def test_adding_up_early_changes_nothing(accelerator, monkeypatch):
     head, (a, b, counts) = reward_head_entry("mean_variance"), some_outputs(23)
     kept, added = RunningDistributions(), RunningDistributions()
     kept.update(a, b, *labelled(counts), head)
+    assert kept._rows[0].nbytes == 23 * 116  # 11 outputs a side, 5 levels, known, weight: what MAX_KEPT_PAIRS says
     monkeypatch.setattr(running_module, "MAX_KEPT_PAIRS", 4)
     for row in range(23):
         sides = [RewardOutput(mean=side.mean[row : row + 1], std=side.std[row : row + 1]) for side in (a, b)]
