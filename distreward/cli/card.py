@@ -7,8 +7,8 @@ from pathlib import Path
 
 from distreward.cli.parsing import CommandParser
 from distreward.errors import InputError
-from distreward.hub.facts import RELIABILITY_FIGURE, ModelFacts, read_facts
-from distreward.hub.writing import write_card
+from distreward.hub.facts import RELIABILITY_FIGURE, ModelFacts, read_facts, recalled
+from distreward.hub.writing import CARD, given_at, write_card
 
 DESCRIPTION = """Write a model's card (README.md with the Hub's metadata) from the files that training and evaluation left beside the
 model. Every number in it names its file; what no file tells is listed as not known.
@@ -30,7 +30,7 @@ class CardArguments:
         default=None,
         metadata={
             "help": "Folders that `distreward evaluate` wrote to; those elsewhere are copied into the model's folder. Default: "
-            "all inside it.",
+            "those that were chosen for this card before, else all inside the folder.",
             "nargs": "+",
         },
     )
@@ -55,9 +55,10 @@ def main(argv: Sequence[str]) -> int:
     folder = Path(arguments.model_dir)
     given = {"licence_of_data": arguments.license_of_data, "license": arguments.license}
     facts = read_facts(folder, arguments.evaluation, **given)
-    path = None if arguments.output_file is None else Path(arguments.output_file)
-    if arguments.evaluation is not None and path is None:
+    path = folder / CARD if arguments.output_file is None else Path(arguments.output_file)
+    if arguments.evaluation is not None and arguments.output_file is None:
         facts = read_facts(folder, gathered(facts), **given)
+    facts = recalled(facts, given_at(path))
     written = write_card(facts, repo_id=arguments.repo_id, path=path, overwrite=arguments.overwrite)
     for words in facts.missing():
         print(f"not known: {words}")
@@ -66,11 +67,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def gathered(facts: ModelFacts) -> list[Path]:
-    """The evaluations' files inside the model's folder, where they can be published with it; copied if they lie elsewhere."""
+    """The evaluations' files one folder down in the model's, where a push takes them; copied if they lie elsewhere."""
     files = []
     for evaluation in facts.evaluations:
         file = evaluation.file
-        if facts.folder.resolve() not in file.resolve().parents:
+        if facts.folder.resolve() not in file.resolve().parents[:2]:
             copy = facts.folder / file.resolve().parent.name / file.name
             if copy.exists() and copy.read_bytes() != file.read_bytes():
                 raise InputError(

@@ -10,8 +10,8 @@ from datasets import Dataset
 from distreward.analysis.plots import plot_reliability
 from distreward.data.agreement import agreement_masks, level_counts
 from distreward.data.splitting import prompt_key
-from distreward.hub.facts import RELIABILITY_FIGURE, read_facts
-from distreward.hub.writing import CARD, write_card
+from distreward.hub.facts import RELIABILITY_FIGURE, read_facts, recalled
+from distreward.hub.writing import CARD, given_at, write_card
 from distreward.scoring import PairPredictions, evaluate_predictions
 from distreward.scoring.categories import by_category, reliability
 from distreward.scoring.ensemble import EnsemblePredictions
@@ -46,7 +46,8 @@ def draw_reliability(curves: dict[str, Any] | None, output_dir: Path) -> Path | 
 
 
 def refresh_card(model_dir: Path, output_dir: Path) -> None:
-    """Bring the card of a local model up to date with an evaluation inside its folder."""
-    if model_dir.is_dir() and model_dir.resolve() in output_dir.resolve().parents and (model_dir / CARD).is_file():
-        if path := write_card(read_facts(model_dir)):
+    """Bring the card of a local model up to date with an evaluation in a folder of its folder."""
+    card = model_dir / CARD
+    if model_dir.is_dir() and model_dir.resolve() == output_dir.resolve().parent and card.is_file():
+        if path := write_card(recalled(read_facts(model_dir), given_at(card), joining=output_dir)):
             print(f"model card brought up to date: {path}")

@@ -134,9 +134,8 @@ def read_facts(
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"--model_dir {folder}: no such folder; name the one that training saved the model to.")
-    files: dict[str, tuple[Path | None, Mapping[str, Any]]] = {
-        "given": (None, {"licence_of_data": licence_of_data, "license": license})
-    }
+    given: dict[str, Any] = {"licence_of_data": licence_of_data, "license": license}
+    files: dict[str, tuple[Path | None, Mapping[str, Any]]] = {"given": (None, given)}
     for kind, names in FILES.items():
         found_here = [folder / name for name in names if (folder / name).is_file()]
         if found_here:
@@ -146,13 +145,34 @@ def read_facts(
         files["training"] = training
     facts = ModelFacts(folder, files)
     if evaluations is None:
-        found = own_evaluations(facts)
-    else:
-        found = [Evaluation(path, read_json(path)) for path in map(_results_file, evaluations)]
-        for evaluation in found:
-            check_evaluation(facts, evaluation)
-    figures = {one.file: one.file.with_name(RELIABILITY_FIGURE) for one in found}
-    return replace(facts, evaluations=found, figures={file: path for file, path in figures.items() if path.is_file()})
+        return _evaluated(facts, own_evaluations(facts))
+    found = [read_evaluation(facts, path) for path in evaluations]
+    given["evaluations"] = [_within(folder, evaluation.file) for evaluation in found]
+    return _evaluated(facts, found)
+
+
+def recalled(facts: ModelFacts, before: Mapping[str, Any], joining: Path | None = None) -> ModelFacts:
+    """The facts with what was given for a card before, where nothing is given now.
+
+    Args:
+        facts: of the model.
+        before: what `writing.given_for` reads in the card. Evaluations chosen then are looked up again; those that are gone,
+            or of another checkpoint by now, are named and left out.
+        joining: folder of an evaluation made since, which joins the chosen ones. Where none were chosen all are shown anyway.
+    """
+    now = {key: value for key, value in facts.files["given"][1].items() if value is not None}
+    given = {**before, **now}
+    if "evaluations" in before and "evaluations" not in now:
+        more = [] if joining is None else [_within(facts.folder, joining / "results.json")]
+        given["evaluations"] = list(dict.fromkeys([*before["evaluations"], *more]))
+        found = []
+        for name in given["evaluations"]:
+            try:
+                found.append(read_evaluation(facts, facts.folder / name))
+            except InputError as error:
+                logger.warning("left out of the model card: %s", error)
+        facts = _evaluated(facts, found)
+    return replace(facts, files={**facts.files, "given": (None, given)})
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -205,6 +225,18 @@ def own_evaluations(facts: ModelFacts) -> list[Evaluation]:
     return found
 
 
+def read_evaluation(facts: ModelFacts, path: str | Path) -> Evaluation:
+    """An evaluation that was named, by its folder or file.
+
+    Raises:
+        InputError: none there, or not of this model (`check_evaluation`).
+    """
+    file = _results_file(path)
+    evaluation = Evaluation(file, read_json(file))
+    check_evaluation(facts, evaluation)
+    return evaluation
+
+
 def check_evaluation(facts: ModelFacts, evaluation: Evaluation) -> None:
     """Refuse numbers of another command or another model.
 
@@ -234,6 +266,17 @@ def shown(path: Path, start: Path) -> str:
     if relative.startswith(os.path.join("..", "..", "..")):
         return f"{path.resolve().parent.name}/{path.name}"
     return Path(relative).as_posix()
+
+
+def _evaluated(facts: ModelFacts, evaluations: Sequence[Evaluation]) -> ModelFacts:
+    figures = {one.file: one.file.with_name(RELIABILITY_FIGURE) for one in evaluations}
+    figures = {file: path for file, path in figures.items() if path.is_file()}
+    return replace(facts, evaluations=evaluations, figures=figures)
+
+
+def _within(folder: Path, file: Path) -> str:
+    """A file's path from a folder, the same from wherever a command is run."""
+    return Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()
 
 
 def _results_file(path: str | Path) -> Path:

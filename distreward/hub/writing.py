@@ -12,7 +12,7 @@ from typing import Any
 
 from distreward.errors import InputError
 from distreward.hub.card import model_card
-from distreward.hub.facts import ModelFacts, read_facts
+from distreward.hub.facts import ModelFacts, read_facts, recalled
 from distreward.hub.metadata import TAGS
 from distreward.hub.plain import write_text
 from distreward.hub.secrets import scrub
@@ -26,7 +26,7 @@ MARK = re.compile(
 )
 """The digest of the rest of the card, and as JSON what the caller gave for it besides the facts."""
 
-GIVEN = ("model_name", "repo_id", "tags", "license", "licence_of_data")
+GIVEN = ("model_name", "repo_id", "tags", "license", "licence_of_data", "evaluations")
 
 EMPTY_TEMPLATE = "<!-- Provide a quick summary of what the model is/does. -->"
 """Stands in the empty card that PEFT puts beside every adapter."""
@@ -50,6 +50,11 @@ def given_for(text: str) -> dict[str, Any]:
     """What the caller gave for a card of ours besides the facts; nothing for another card."""
     found = MARK.search(text)
     return json.loads(found[2]) if found else {}
+
+
+def given_at(path: Path) -> dict[str, Any]:
+    """`given_for` the card in a file; nothing where there is no file."""
+    return given_for(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else {}
 
 
 def is_ours(text: str) -> bool:
@@ -77,8 +82,8 @@ def write_card(
     """Write a model's card.
 
     Args:
-        facts: of the model; what was given with them (licences) is kept in the card, as are the next three, so that who
-            writes the card anew need not give them again.
+        facts: of the model; what was given with them (licences, chosen evaluations) is kept in the card, as are the next
+            three, so that who writes the card anew need not give them again.
         model_name, repo_id, tags: as in `card.model_card`.
         path: of the card; default `README.md` in the model's folder.
         overwrite: a card that a person wrote or edited: True overwrites it, False refuses, None leaves it alone and says so.
@@ -97,12 +102,10 @@ def write_card(
             )
         logger.warning("%s was written or edited by a person and is left as it is; see distreward card --help", path)
         return None
-    before = given_for(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else {}
+    facts = recalled(facts, given_at(path))
     tags = None if tags is None else sorted(set(tags) - set(TAGS)) or None
-    now = {"model_name": model_name, "repo_id": repo_id, "tags": tags, **facts.files["given"][1]}
-    given = {key: now[key] if now.get(key) is not None else before.get(key) for key in GIVEN}
-    given = {key: value for key, value in given.items() if value is not None}
-    text = _text(facts, given, path.parent)
+    named = {"model_name": model_name, "repo_id": repo_id, "tags": tags}
+    text = _text(facts, {key: value for key, value in named.items() if value is not None}, path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text)
     return path
@@ -123,11 +126,13 @@ def card_naming(folder: Path, repo_id: str) -> str | None:
     given = given_for(before)
     if not is_ours(before) or given.get("repo_id") == repo_id:
         return None
-    return _text(read_facts(folder), {**given, "repo_id": repo_id}, folder)
+    return _text(recalled(read_facts(folder), given), {"repo_id": repo_id}, folder)
 
 
-def _text(facts: ModelFacts, given: Mapping[str, Any], start: Path) -> str:
-    given = {key: _scrubbed(value) for key, value in given.items()}
+def _text(facts: ModelFacts, named: Mapping[str, Any], start: Path) -> str:
+    """The card of facts with all that was given for it; what is `named` now goes before what was."""
+    given = {**facts.files["given"][1], **named}
+    given = {key: _scrubbed(given[key]) for key in GIVEN if given.get(key) is not None}
     facts = replace(facts, files={**facts.files, "given": (None, given)})
     content = model_card(facts, given.get("model_name"), given.get("repo_id"), given.get("tags") or (), start)
     return marked(content, given)

@@ -1,6 +1,7 @@
 """`distreward card`, and the cards that train, evaluate and the trainers write; nothing secret in any of them."""
 
 import json
+import shutil
 
 import pytest
 
@@ -78,6 +79,17 @@ def test_train_and_evaluate_write_the_card_and_nothing_secret(at_home, base_mode
     for path in published(out):
         check_no_secrets(path)
 
+    # chosen once, it stays chosen; from deeper in the folder it comes to where a push takes it
+    (out / "kept").mkdir()
+    shutil.move(out / "again", out / "kept" / "later")
+    assert main(["card", "--model_dir", str(out), "--evaluation", str(out / "kept" / "later")]) == 0
+    assert main(["card", "--model_dir", str(out), "--license", "apache-2.0"]) == 0
+    taken = (out / "README.md").read_text()
+    assert "`later/results.json`" in taken and "`evaluation/results.json`" not in taken
+    assert main([*evaluate, str(out / "evaluation")]) == 0  # a new one joins
+    taken = (out / "README.md").read_text()
+    assert "`later/results.json`" in taken and "`evaluation/results.json`" in taken
+
 
 def test_an_edited_card_stops_the_command(base_model, tmp_path, capsys):
     (base_model / "README.md").write_text("# Mine\n")
@@ -89,6 +101,17 @@ def test_an_edited_card_stops_the_command(base_model, tmp_path, capsys):
     assert main(["card", "--model_dir", str(base_model), "--overwrite", "true"]) == 0
     assert main(["card"]) == 2
     assert "--model_dir is missing" in capsys.readouterr().err
+
+
+def test_not_known_is_what_the_card_does_not_know(base_model, capsys):
+    command = ["card", "--model_dir", str(base_model)]
+    licences = ["--license", "mit", "--license_of_data", "odc-by"]
+    assert main([*command, *licences, "--overwrite"]) == 0
+    assert "licence" not in capsys.readouterr().out
+    assert main([*command, "--repo_id", "ann/helpful"]) == 0  # the licences are kept from before
+    shown = capsys.readouterr().out
+    assert "not known: the training data" in shown and "licence" not in shown
+    assert "license: mit" in (base_model / "README.md").read_text()
 
 
 def test_a_trainer_writes_its_card(base_model, pairs, tmp_path):

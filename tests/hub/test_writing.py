@@ -2,10 +2,12 @@
 
 import pytest
 
+from distreward.cli.evaluation import refresh_card
 from distreward.errors import InputError
 from distreward.hub.facts import read_facts
 from distreward.hub.secrets import find_secrets
 from distreward.hub.writing import EMPTY_TEMPLATE, card_kept, card_naming, given_for, is_ours, write_card
+from tests.hub.conftest import evaluate
 
 
 def test_ours_is_written_anew_and_remembers_what_was_given(model_folder):
@@ -52,6 +54,48 @@ def test_nothing_secret_that_was_given_is_kept_in_the_mark(model_folder):
     assert is_ours(text) and find_secrets(text) == []
     assert given_for(text) == {"model_name": "of ~", "repo_id": "~/out", "tags": ["<token>"]}
     assert find_secrets(card_naming(folder, "/home/somebody/again")) == []
+
+
+def test_the_evaluations_that_were_chosen_stay_chosen(model_folder, pairs, caplog):
+    folder = model_folder()
+    entry = read_facts(folder).value("reward_head")
+    evaluate(folder, entry, pairs, "again")
+    (folder / "deep").mkdir()
+    chosen = evaluate(folder / "deep", entry, pairs, "down")
+    path = write_card(read_facts(folder, [chosen]))
+    first = path.read_text()
+    assert given_for(first) == {"evaluations": ["deep/down/results.json"]}
+    assert "`deep/down/results.json`" in first and "`again/results.json`" not in first
+    write_card(read_facts(folder))
+    assert path.read_text() == first
+    named = card_naming(folder, "ann/helpful")
+    assert "ann/helpful" in named and "`deep/down/results.json`" in named and "`again/results.json`" not in named
+    refresh_card(folder, folder / "again")  # after a new evaluation, which joins them
+    assert given_for(path.read_text())["evaluations"] == ["deep/down/results.json", "again/results.json"]
+    assert "`again/results.json`" in path.read_text() and "`evaluation/results.json`" not in path.read_text()
+    (chosen / "results.json").unlink()
+    write_card(read_facts(folder))
+    assert "no results.json there" in caplog.text
+    assert "`deep/down/results.json`" not in path.read_text() and "`again/results.json`" in path.read_text()
+    write_card(read_facts(folder, [folder / "evaluation"]))
+    assert given_for(path.read_text())["evaluations"] == ["evaluation/results.json"]
+
+
+def test_a_chosen_evaluation_elsewhere_is_found_again(model_folder, pairs, tmp_path, monkeypatch):
+    folder = model_folder()
+    elsewhere = evaluate(tmp_path, read_facts(folder).value("reward_head"), pairs, "elsewhere")
+    first = write_card(read_facts(folder, [elsewhere])).read_text()
+    assert given_for(first) == {"evaluations": ["../elsewhere/results.json"]}
+    monkeypatch.chdir(folder)  # by a path from the model's folder, wherever the command runs
+    assert write_card(read_facts(".")).read_text() == first
+
+
+def test_an_evaluation_that_no_push_would_take_joins_no_card(model_folder, pairs):
+    folder = model_folder()
+    first = write_card(read_facts(folder)).read_text()
+    (folder / "deep").mkdir()
+    refresh_card(folder, evaluate(folder / "deep", read_facts(folder).value("reward_head"), pairs))
+    assert (folder / "README.md").read_text() == first
 
 
 def test_what_is_given_cannot_end_the_comment(model_folder):
