@@ -11,7 +11,6 @@ from distreward.hub.facts import Evaluation, ModelFacts, shown, without_calibrat
 from distreward.hub.metadata import card_data, check_metadata, repo_name
 from distreward.hub.secrets import scrub
 from distreward.hub.tables import (
-    SCORE_WORDS,
     category_rows,
     data_rows,
     grid_rows,
@@ -20,6 +19,7 @@ from distreward.hub.tables import (
     number,
     training_rows,
 )
+from distreward.hub.words import HEAD_WORDS
 from distreward.modeling.heads import MIN_STD, REWARD_HEADS
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -64,7 +64,7 @@ def model_card(
         min_std=entry.get("min_std", MIN_STD),
         n_annotators=typical_number(facts),
         formula="" if head == "scalar" else ", with the formulas of this head",
-        score=f"`{SCORE_WORDS[head]}`",
+        score=f"`{HEAD_WORDS[head].score}`",
         model_rows=model_rows(facts, start),
         data_rows=data_rows(facts, start),
         licence=licence(facts),
@@ -91,16 +91,7 @@ def summary(facts: ModelFacts, head: str) -> str:
     base = facts.value("base_model")
     name = base.get("name") if isinstance(base, dict) else base
     of = f", made from `{Path(str(name)).name if str(name).startswith('/') else name}`" if name else ""
-    gives = {
-        "scalar": "It gives every response one reward, and says nothing about disagreement but what a small gap hints at.",
-        "mean_variance": "It gives every response the mean and the standard deviation of the reward over people: not only "
-        "which response is preferred, but how much people would disagree about it.",
-        "taste_factors": "It gives every response the mean and the standard deviation of the reward over people, and says how "
-        "far two responses divide people in the same way: not only which is preferred, but how much people would disagree.",
-        "likert": "It gives every response a distribution over the ratings 1 to 5: not only which response is preferred, but "
-        "how much people would disagree about it.",
-    }[head]
-    return f"A reward model{of}, trained with distreward on annotators' labels. {gives}"
+    return f"A reward model{of}, trained with distreward on annotators' labels. {HEAD_WORDS[head].summary}"
 
 
 def licence(facts: ModelFacts) -> str:

@@ -5,34 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from distreward.hub.facts import Evaluation, Fact, ModelFacts, shown
+from distreward.hub.words import HEAD_WORDS, OBJECTIVE_WORDS
 from distreward.metrics.divergence import DEFAULT_LAMBDA
 from distreward.modeling.heads import MEAN_AND_STD, REWARD_HEADS
 
 Rows = list[list[str]]
-
-HEAD_WORDS = {
-    "scalar": "one reward",
-    "mean_variance": "mean and standard deviation of the reward over people",
-    "taste_factors": "mean and standard deviation of the reward over people, and four tastes that responses share",
-    "likert": "a distribution over the ratings 1 to 5",
-}
-
-OBJECTIVE_WORDS = {
-    "bradley_terry": "Bradley-Terry on every vote, a tie counting half for each side",
-    "mse": "squared error against every annotator's score",
-    "mean_variance_kl": "KL divergence to the shares of annotators at the five preference levels",
-    "taste_factors_kl": "KL divergence to the shares at the five levels, the correlation of two rewards by their factors",
-    "mean_variance_nll": "likelihood of who is preferred; ties and strength are not used",
-    "likert_kl": "KL divergence to the shares of annotators at the five ratings",
-}
-
-SCORE_WORDS = {
-    "scalar": "-|gap|",
-    "mean_variance": "-(|gap| - lambda (std_A + std_B))",
-    "taste_factors": "-(|gap| - lambda sqrt(2) std of the difference of the two rewards)",
-    "likert": "P(rating 1) P(rating 5), averaged over both responses",
-}
-"""The divergence score of a head (paper, sections 4 and 4.1)."""
 
 METRICS = (
     ("preference accuracy", "metrics.preference_accuracy"),
@@ -108,7 +85,9 @@ def model_rows(facts: ModelFacts, start: Path) -> Rows:
         rows.append(("adapter", f"{adapter.get('peft_type')}, r = {adapter.get('r', '-')}", adapter_file))
     if entry.get("type") in REWARD_HEADS:
         outputs = ", ".join(f"`{name}`" for name in REWARD_HEADS[entry["type"]].output_names)
-        rows.append(("reward head", f"`{entry['type']}`: {HEAD_WORDS[entry['type']]}; outputs {outputs}", head.file))
+        rows.append(
+            ("reward head", f"`{entry['type']}`: {HEAD_WORDS[entry['type']].outputs}; outputs {outputs}", head.file)
+        )
     objective = facts.fact("objective")
     if objective is not None:
         words = OBJECTIVE_WORDS.get(objective.value)

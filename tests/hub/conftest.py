@@ -11,10 +11,10 @@ import torch
 from distreward.cli.evaluation import draw_reliability, evaluation_values
 from distreward.cli.results import write_results
 from distreward.cli.train import describe
-from distreward.modeling import AutoRewardModel, reward_head_entry
+from distreward.modeling import REWARD_HEADS, AutoRewardModel, reward_head_entry
 from distreward.scoring import PairPredictions
 
-HEADS = ("scalar", "mean_variance", "taste_factors", "likert")
+HEADS = tuple(REWARD_HEADS)
 OBJECTIVE_OF = {
     "scalar": "bradley_terry",
     "mean_variance": "mean_variance_kl",

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from distreward.metrics.calibration import level_log_loss
-from distreward.modeling import reward_head_entry
+from distreward.modeling import REWARD_HEADS, reward_head_entry
 from distreward.scoring import PairPredictions
 from distreward.scoring.calibration import MIN_LABELS, fit_calibration, identified, parameters_at, uncalibrated
 from distreward.scoring.level_model import NEUTRAL, likert_levels, mean_variance_levels, scalar_levels
@@ -76,6 +76,10 @@ def test_levels_of_a_likert_head_by_hand():
     a, b = np.array([[0.5, 0.25, 0.25, 0, 0]]), np.array([[0, 1.0, 0, 0, 0]])
     (probs,) = likert_levels(a, b, temperature=0.5, tie_weight=3.0, significant_weight=7.0)
     assert_allclose(probs, [0, 4 / 8, 3 / 8, 1 / 8, 0])
+
+
+def test_every_head_has_a_calibration():
+    assert NEUTRAL.keys() == REWARD_HEADS.keys()
 
 
 @pytest.mark.parametrize("head", NEUTRAL)
