@@ -63,7 +63,7 @@ logger = logging.getLogger("distreward")
 
 
 class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
-    """Base of the objectives; subclasses set three class attributes and override `pair_loss`.
+    """Base of the objectives; subclasses set the class attributes and override `pair_loss`.
 
     Takes exactly the arguments of `trl.RewardTrainer`. A `model` given as a string is opened with
     `AutoRewardModel.from_pretrained(model, reward_head=...)`; a `trl.RewardConfig` is accepted as `args`.
@@ -83,6 +83,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
     objective = "bradley_terry"
     reward_head = "scalar"
     label_kind = "votes"
+    own_settings: tuple[str, ...] = ()  # fields of the config that not every objective reads: those that this one does
 
     _tag_names = ["trl", "reward-trainer", "distreward"]
     loss_is_scaled_for_ga = True  # compute_loss divides by the labels of the whole accumulated batch
@@ -122,7 +123,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         if processing_class is None:
             code = {"revision": revision, "trust_remote_code": args.trust_remote_code}
             processing_class = AutoTokenizer.from_pretrained(model.config._name_or_path, **code)
-        record_objective(model, args, type(self).__name__, self.objective, self.reward_head)
+        record_objective(self, model, args)
         settle_special_tokens(processing_class, model, args)
         packer = None
         if data_collator is None:
@@ -153,7 +154,7 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         args.model_init_kwargs = model_init_kwargs
         self.given_data = given_splits(train_dataset, eval_dataset)  # for the card
         settle_head(self.model, head_weights)
-        record_strength(self.model, args, self.train_dataset)
+        record_strength(self, self.train_dataset)
         self.add_callback(self._stream_report)
         self._pair_gather = PairGather(self.gather_function)
         self._layout = RowLayout(self, packer)
@@ -282,11 +283,6 @@ class DistributionalRewardTrainer(PushesToHub, RestoresTuned, RewardTrainer):
         if adapted:
             with stock_form(config):
                 save_reward_config(config, output_dir or self.args.output_dir)
-
-    def train(self, *args, **kwargs):
-        entry = getattr(self.model.config, "reward_head", None) or {}
-        entry.pop("calibration", None)  # it belongs to the weights as they were
-        return super().train(*args, **kwargs)
 
     def create_model_card(self, model_name=None, dataset_name=None, tags=None) -> None:
         """Write `training_facts.json` and the model card; TRL's arguments. An edited card is left as it is."""

@@ -25,7 +25,7 @@ PACKINGS = ("auto", "prefix_sharing", "length_buckets", "off")
 class DistributionalRewardConfig(RewardConfig):
     """Arguments of `DistributionalRewardTrainer`; the help of each field is its documentation.
 
-    > Labels: `label_aggregation`, `eta`, `cdf`, `level_smoothing`, `min_std`, `calibrate`
+    > Labels: `label_aggregation`, `eta`, `cdf`, `level_smoothing`, `unknown_strength`, `min_std`, `calibrate`
     > What is trained: `freeze_backbone`, `feature_cache_dir`
     > Lengths: `truncation` (with TRL's `max_length`), `packing`, `max_tokens_per_row`
     > Evaluation and resuming: `eval_every_epochs`, `resume_from_checkpoint`
@@ -59,25 +59,31 @@ class DistributionalRewardConfig(RewardConfig):
     cdf: str = field(
         default="logistic",
         metadata={
-            "help": "mean_variance_kl only: distribution function of the reward difference.",
+            "help": "mean_variance_kl, taste_factors_kl only: distribution function of the reward difference.",
             "choices": list(CDFS),
         },
     )
     level_smoothing: float = field(
         default=0.05,
-        metadata={"help": "mean_variance_kl only: added to each predicted level probability before renormalising."},
+        metadata={
+            "help": "mean_variance_kl, taste_factors_kl only: added to each predicted level probability before renormalising."
+        },
     )
     unknown_strength: str = field(
         default="significant",
         metadata={
-            "help": "mean_variance_kl only, labels that say A, tie or B without strength (`strength_known` false): "
-            "`significant` learns every preference as a significant one, `sides` the shares of B, tie and A.",
+            "help": "mean_variance_kl, taste_factors_kl only: of labels that say A, tie or B without strength "
+            "(`strength_known` false) `significant` learns every preference as a significant one, `sides` the shares of B, "
+            "tie and A.",
             "choices": list(UNKNOWN_STRENGTHS),
         },
     )
     min_std: float = field(
         default=0.1,
-        metadata={"help": "Mean-variance heads: added to every predicted standard deviation, for stability."},
+        metadata={
+            "help": "mean_variance_kl, taste_factors_kl, mean_variance_nll only: added to every predicted standard deviation, "
+            "for stability."
+        },
     )
     calibrate: bool = field(
         default=True,

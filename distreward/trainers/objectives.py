@@ -13,6 +13,8 @@ from distreward.trainers.base import DistributionalRewardTrainer
 from distreward.trainers.config import DistributionalRewardConfig
 from distreward.trainers.votes import level_shares, share_preferring_a
 
+LEVEL_SETTINGS = ("min_std", "cdf", "level_smoothing", "unknown_strength")
+
 
 def _level_loss(
     a: RewardOutput,
@@ -57,6 +59,7 @@ class MeanVarianceKLRewardTrainer(DistributionalRewardTrainer):
     objective = "mean_variance_kl"
     reward_head = "mean_variance"
     label_kind = "levels"
+    own_settings = (*LEVEL_SETTINGS, "eta")
 
     def pair_loss(self, a: RewardOutput, b: RewardOutput, batch: dict[str, Tensor]) -> Tensor:
         target = level_shares(batch["level_counts"])
@@ -69,6 +72,7 @@ class TasteFactorsKLRewardTrainer(DistributionalRewardTrainer):
     objective = "taste_factors_kl"
     reward_head = "taste_factors"
     label_kind = "levels"
+    own_settings = LEVEL_SETTINGS
 
     def pair_loss(self, a: RewardOutput, b: RewardOutput, batch: dict[str, Tensor]) -> Tensor:
         rho = factor_rho(a.factors, a.std, b.factors, b.std)
@@ -81,6 +85,7 @@ class MeanVarianceNLLRewardTrainer(DistributionalRewardTrainer):
     objective = "mean_variance_nll"
     reward_head = "mean_variance"
     label_kind = "decisive_votes"
+    own_settings = ("min_std",)
 
     def pair_loss(self, a: RewardOutput, b: RewardOutput, batch: dict[str, Tensor]) -> Tensor:
         return mean_variance_nll_loss(
@@ -110,3 +115,6 @@ OBJECTIVES: dict[str, type[DistributionalRewardTrainer]] = {
         LikertKLRewardTrainer,
     )
 }
+
+OWN_SETTINGS = tuple(dict.fromkeys(name for trainer in OBJECTIVES.values() for name in trainer.own_settings))
+"""Fields of the config that some objectives read and others do not; whose they are is a trainer's `own_settings`."""

@@ -13,7 +13,6 @@ from distreward.errors import InputError
 from distreward.modeling import AutoRewardModel
 from distreward.modeling.adapters import adopt_head, keep_head
 from distreward.modeling.features import freeze_backbone
-from distreward.modeling.heads import MEAN_AND_STD
 from distreward.modeling.padding import ensure_pad_token
 from distreward.trainers.config import DistributionalRewardConfig
 
@@ -58,40 +57,33 @@ def add_adapter(
     return get_peft_model(model, peft_config), None
 
 
-def record_objective(
-    model: PreTrainedModel, args: DistributionalRewardConfig, trainer: str, objective: str, reward_head: str
-) -> None:
-    """Write the objective and its constants into the model's `reward_head` entry; refuse a model with another head."""
+def record_objective(trainer: Any, model: PreTrainedModel, args: DistributionalRewardConfig) -> None:
+    """Write a trainer's objective and its constants into the model's `reward_head` entry; refuse a model with another head."""
     entry = getattr(model.config, "reward_head", None)
-    found = entry["type"] if entry else "scalar"
-    if found != reward_head:
+    found, wanted = entry["type"] if entry else "scalar", trainer.reward_head
+    if found != wanted:
         raise InputError(
-            f"{trainer} trains a {reward_head!r} head, but the model has a {found!r} one: pass the model's name as a "
-            f"string, or AutoRewardModel.from_pretrained(..., reward_head={reward_head!r})."
+            f"{type(trainer).__name__} trains a {wanted!r} head, but the model has a {found!r} one: pass the model's name as a "
+            f"string, or AutoRewardModel.from_pretrained(..., reward_head={wanted!r})."
         )
     if entry is not None:
-        entry["objective"] = objective
-        if reward_head in MEAN_AND_STD:
-            entry["min_std"] = args.min_std
-        if objective in ("mean_variance_kl", "taste_factors_kl"):
-            entry.update(cdf=args.cdf, level_smoothing=args.level_smoothing)
-        if objective == "mean_variance_kl":
-            entry["eta"] = args.eta
+        entry["objective"] = trainer.objective
+        entry.update({name: getattr(args, name) for name in trainer.own_settings if name != "unknown_strength"})
 
 
-def record_strength(
-    model: PreTrainedModel, args: DistributionalRewardConfig, dataset: Dataset | IterableDataset | None
-) -> None:
-    """Write into a mean-variance model's entry that it learns sides only (`unknown_strength`), so that it predicts no strength.
+def record_strength(trainer: Any, dataset: Dataset | IterableDataset | None) -> None:
+    """Write into a model's entry that it learns sides only (`unknown_strength`), so that it predicts no strength.
 
     Of a stream it is not known in advance whether any label has one: they count as having it.
     """
-    entry = getattr(model.config, "reward_head", None)
-    if entry is None or entry["type"] not in MEAN_AND_STD or not isinstance(dataset, Dataset):
+    entry = getattr(trainer.model.config, "reward_head", None)
+    if entry is None:
         return
     entry.pop("strength_known", None)  # of an earlier training
+    if "unknown_strength" not in trainer.own_settings or not isinstance(dataset, Dataset):
+        return
     known = "strength_known" in dataset.column_names and any(dataset["strength_known"][:])
-    if args.unknown_strength == "sides" and not known:
+    if trainer.args.unknown_strength == "sides" and not known:
         entry["strength_known"] = False
 
 

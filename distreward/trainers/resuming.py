@@ -148,6 +148,11 @@ class RestoresTuned:
 
     development: dict[str, float] = {}
 
+    def train(self, *args, **kwargs):
+        entry = getattr(self.model.config, "reward_head", None) or {}
+        entry.pop("calibration", None)  # it belongs to the weights as they were
+        return super().train(*args, **kwargs)
+
     def _load_best_model(self) -> None:
         super()._load_best_model()
         self._restore_tuned(self.state.best_model_checkpoint)

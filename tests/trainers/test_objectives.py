@@ -1,6 +1,8 @@
 """Training on all labels of a pair at once equals training on one row per annotator, in loss and in gradient."""
 
 import copy
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,8 +11,10 @@ from torch.testing import assert_close
 from transformers import TrainerCallback
 
 from distreward.data.schema import features
-from distreward.modeling import AutoRewardModel, RewardOutput
+from distreward.modeling import REWARD_HEADS, AutoRewardModel, RewardOutput, reward_head_entry
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
+from distreward.trainers.objectives import OWN_SETTINGS
+from distreward.trainers.opening import record_objective
 
 # One list per pair; numbers of annotators differ. Every row says (level, score of A, score of B).
 LABELS = [
@@ -275,6 +279,40 @@ def test_likert_and_mse_read_the_scores():
     # flat logits: ln 5 on both sides
     flat = pair_loss("likert_kl", batch, level_logits=torch.zeros(2, 1, 5))
     assert_close(flat, torch.tensor([5.0]).log())
+
+
+CHANGED = {"eta": 1.0, "cdf": "normal", "level_smoothing": 0.2, "unknown_strength": "sides", "min_std": 0.7}
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_an_objective_reads_its_own_settings_and_no_other(objective):
+    kind = OBJECTIVES[objective]
+    raw = torch.randn(2, 4, len(REWARD_HEADS[kind.reward_head].output_names), generator=torch.manual_seed(3))
+    shares = torch.full((4, 2, 5), 0.2)
+    counts = torch.tensor([[2.0, 0, 1, 0, 2], [1, 0, 2, 0, 0], [0, 0, 1, 0, 3], [1, 0, 0, 0, 1]])
+    scores = {"score_mean": torch.full((4, 2), 3.0), "score_var": torch.ones(4, 2), "rating_shares": shares}
+
+    def loss(**settings) -> torch.Tensor:
+        trainer = object.__new__(kind)
+        trainer.args = DistributionalRewardConfig("out", report_to="none", bf16=False, use_cpu=True, **settings)
+        entry = reward_head_entry(kind.reward_head)
+        record_objective(trainer, SimpleNamespace(config=SimpleNamespace(reward_head=entry)), trainer.args)
+        a, b = (REWARD_HEADS[kind.reward_head].read(side, entry) for side in raw)
+        return trainer.pair_loss(a, b, {"level_counts": counts, "strength_known": torch.zeros(4), **scores})
+
+    assert set(CHANGED) == set(OWN_SETTINGS)
+    default = loss()
+    read = {name for name, value in CHANGED.items() if not torch.equal(loss(**{name: value}), default)}
+    assert read == set(kind.own_settings)
+
+
+@pytest.mark.parametrize("setting", CHANGED)
+def test_help_and_docs_say_whose_settings_they_are(setting):
+    readers = [name for name, trainer in OBJECTIVES.items() if setting in trainer.own_settings]
+    text = DistributionalRewardConfig.__dataclass_fields__[setting].metadata["help"]
+    assert text.startswith(f"{', '.join(readers)} only: ")
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    assert f"| `{setting}` | {', '.join(f'`{name}`' for name in readers)} |" in page
 
 
 def test_the_table_names_every_objective():

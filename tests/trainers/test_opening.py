@@ -5,7 +5,7 @@ from peft import LoraConfig, PeftModel
 from transformers import LlamaForSequenceClassification
 
 from distreward.errors import InputError
-from distreward.trainers import DistributionalRewardConfig
+from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
 from distreward.trainers.opening import add_adapter, open_model, record_strength, settle_special_tokens
 from tests.conftest import make_tokenizer
 
@@ -53,13 +53,13 @@ def test_two_ways_to_quantise_are_one_too_many(base_model):
     ],
 )
 def test_a_model_that_learns_sides_says_so(base_model, columns, learnt, entry):
-    model = open_model(str(base_model), config(), "mean_variance", None)
-    model.reward_head["strength_known"] = False  # of an earlier training
-    record_strength(model, config(unknown_strength=learnt), Dataset.from_dict(columns))
-    assert {name: value for name, value in model.reward_head.items() if name == "strength_known"} == entry
-    scalar = open_model(str(base_model), config(), "scalar", None)
-    record_strength(scalar, config(unknown_strength=learnt), Dataset.from_dict(columns))
-    assert "strength_known" not in scalar.reward_head
+    for objective, wanted in (("mean_variance_kl", entry), ("taste_factors_kl", entry), ("mean_variance_nll", {})):
+        model = open_model(str(base_model), config(), OBJECTIVES[objective].reward_head, None)
+        model.reward_head["strength_known"] = False  # of an earlier training
+        trainer = object.__new__(OBJECTIVES[objective])
+        trainer.model, trainer.args = model, config(unknown_strength=learnt)
+        record_strength(trainer, Dataset.from_dict(columns))
+        assert {name: value for name, value in model.reward_head.items() if name == "strength_known"} == wanted
 
 
 # --- adapters
