@@ -139,6 +139,10 @@ def own_evaluation(log_history: Iterable[dict[str, float]], step: int) -> dict[s
     return {name: value for line in reversed(lines) for name, value in line.items() if name != "step"}
 
 
+TUNED = ("lambda", "calibration")
+"""Of a `reward_head` entry: what an evaluation tunes for the weights as they are."""
+
+
 class RestoresTuned:
     """Stands before the Trainer among a trainer's bases: with a checkpoint's weights comes what was tuned for them.
 
@@ -163,9 +167,11 @@ class RestoresTuned:
         self._restore_tuned(resume_from_checkpoint)
 
     def _restore_tuned(self, checkpoint: str) -> None:
-        """With a checkpoint's weights, take back the lambda and the calibration that were tuned for them."""
+        """With a checkpoint's weights, take back what was tuned for them; what was tuned for others goes."""
         saved = saved_reward_head(checkpoint)
-        if saved is not None:
-            entry = self.model.config.reward_head
-            entry.pop("calibration", None)
-            entry.update({name: saved[name] for name in ("lambda", "calibration") if name in saved})
+        if saved is None:
+            return
+        entry = self.model.config.reward_head
+        for name in TUNED:
+            entry.pop(name, None)
+            entry.update({name: saved[name]} if name in saved else {})

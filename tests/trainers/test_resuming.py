@@ -15,7 +15,7 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import TrainerControl
 
 from distreward.trainers import StopOnSignal, last_complete_checkpoint, resuming
-from distreward.trainers.resuming import saved_reward_head
+from distreward.trainers.resuming import RestoresTuned, saved_reward_head
 
 # --- finding where to go on
 
@@ -224,6 +224,19 @@ def test_lambda_comes_back_with_the_checkpoint(tmp_path, train):
 
     train(tmp_path / "out", resume=tmp_path / "out" / "checkpoint-6", callbacks=[Look()])
     assert seen == [stopped.model.config.reward_head["lambda"]] and seen[0] is not None
+
+
+@pytest.mark.parametrize("saved", [{}, {"lambda": 0.5}, {"lambda": 0.5, "calibration": {"std_scale": 2.0}}])
+def test_what_was_tuned_for_later_weights_goes(saved, tmp_path):
+    # the checkpoint's development pairs, say, held none that diverges: its weights have no lambda
+    (tmp_path / "config.json").write_text(
+        json.dumps({"reward_head": {"type": "mean_variance", **saved}}), encoding="utf-8"
+    )
+    trainer = RestoresTuned()
+    entry = {"type": "mean_variance", "min_std": 0.2, "lambda": 0.9, "calibration": {"std_scale": 3.0}}
+    trainer.model = SimpleNamespace(config=SimpleNamespace(reward_head=entry))
+    trainer._restore_tuned(str(tmp_path))
+    assert entry == {"type": "mean_variance", "min_std": 0.2, **saved}
 
 
 def test_handlers_come_back(tmp_path, train):
