@@ -18,7 +18,7 @@ from distreward.cli.data_options import DATA_OPTIONS, DataOptions
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, publishable, versions, write_results, write_text
 from distreward.cli.tables import estimate_text
-from distreward.cli.train import describe, public_facts
+from distreward.cli.train import describe
 from distreward.data.agreement import level_counts
 from distreward.errors import InputError
 from distreward.experiments.analysing import analyse_experiment, rounded_curves
@@ -35,6 +35,8 @@ from distreward.experiments.running import claim_folder, run_cells, source_commi
 from distreward.experiments.settings import BackboneConfig, ExperimentConfig, setting_defaults
 from distreward.experiments.stock import read_stock_runs, score_stock_model, stock_names
 from distreward.trainers import DistributionalRewardConfig
+from distreward.trainers.card import run_settings
+from distreward.trainers.objectives import OWN_SETTINGS
 
 logger = logging.getLogger("distreward")
 
@@ -208,9 +210,9 @@ def warnings_of(cells: Sequence[Cell], failed: Sequence[Cell], folder: Path, dat
 def settings_of(arguments: ExperimentArguments, config: DistributionalRewardConfig) -> dict[str, Any]:
     """What every cell's number depends on besides its own row, seed, fold and eta."""
     settings = {name: getattr(arguments, name) for name in ("folds", "split_seed", "eval_size", "test_size")}
-    left_out = ("output_dir", "seed", "eta", "label_aggregation", "calibrate", "resume_from_checkpoint")
-    shaping = {name: value for name, value in public_facts(config).items() if name not in left_out}
-    return settings | {name: value for name, value in shaping.items() if not name.startswith(("hub_", "push_to_hub"))}
+    left_out = ("seed", "eta", "label_aggregation", "calibrate")
+    shaping = run_settings(config, OWN_SETTINGS)
+    return settings | {name: value for name, value in shaping.items() if name not in left_out}
 
 
 def show(values: dict[str, Any], title: str) -> None:

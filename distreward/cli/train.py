@@ -21,7 +21,7 @@ from distreward.data.sources.published import LICENCES
 from distreward.data.splitting import THE_REST, AtLeast, split_by_prompt
 from distreward.errors import InputError, nearest
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig, StopOnSignal, last_complete_checkpoint
-from distreward.trainers.card import SETTINGS, training_facts
+from distreward.trainers.card import training_facts
 
 logger = logging.getLogger("distreward")
 
@@ -39,7 +39,7 @@ On several GPUs: --accelerate_config ddp (or fsdp2, zero2, zero3 ...), or accele
 ESSENTIAL = (
     "model_name_or_path", "output_dir", "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size",
     "gradient_accumulation_steps", "gradient_checkpointing", "bf16", "max_length", "truncation", "chat_template_path",
-    "freeze_backbone", "label_aggregation", "eta", "cdf", "calibrate", "eval_every_epochs", "metric_for_best_model", "resume_from_checkpoint", "seed",
+    "freeze_backbone", "label_aggregation", "eta", "cdf", "unknown_strength", "calibrate", "eval_every_epochs", "metric_for_best_model", "resume_from_checkpoint", "seed",
     "use_peft", "lora_r", "load_in_8bit", "load_in_4bit", "dtype", "report_to", "push_to_hub", "hub_model_id",
     "hub_private_repo", "hub_strategy",
 )  # fmt: skip
@@ -152,10 +152,20 @@ def write_facts(
         **vars(arguments),
         **options.given(),
         "model": model_arguments.model_name_or_path,
-        "use_peft": model_arguments.use_peft,
-        **public_facts(trainer.args),
+        **model_settings(model_arguments),
+        **facts["config"],
     }
     return write_results(output_dir, "train", config_facts, data, started, values)
+
+
+def model_settings(model_arguments: ModelConfig) -> dict[str, Any]:
+    """How the model was opened and what of it was trained; what has no meaning for the run is left out."""
+    names = ["model_revision", "dtype", "attn_implementation", "load_in_8bit", "load_in_4bit", "use_peft"]
+    if model_arguments.use_peft:
+        names += [name for name in vars(model_arguments) if name.startswith("lora_")] + ["use_rslora", "use_dora"]
+    if model_arguments.load_in_4bit:
+        names += ["bnb_4bit_quant_type", "use_bnb_nested_quant"]
+    return {name: getattr(model_arguments, name) for name in names}
 
 
 def check_arguments(arguments: TrainArguments, model_arguments: ModelConfig) -> None:
@@ -260,9 +270,3 @@ def describe(name: str, dataset: Dataset, licence: str | None = None) -> dict[st
     """Name, fingerprint and `data_facts` of a data set, for `results.json`."""
     known = licence or LICENCES.get(name)
     return {"name": name, "fingerprint": fingerprint(dataset), **data_facts(dataset, known)}
-
-
-def public_facts(config: DistributionalRewardConfig) -> dict[str, Any]:
-    """The settings that shape a run; tokens and machine settings stay out."""
-    names = {*ESSENTIAL, *SETTINGS}
-    return {name: value for name, value in vars(config).items() if name in names}

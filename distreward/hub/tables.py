@@ -190,7 +190,7 @@ def training_rows(facts: ModelFacts, start: Path) -> Rows:
     if steps is not None:
         rows.append(("optimiser steps", number(steps.value), steps.file))
     settings = facts.fact("settings")
-    for key in SETTINGS:
+    for key in SHOWN_SETTINGS:
         if settings is not None and settings.value.get(key) not in (None, -1):  # -1 steps: as many as the epochs have
             rows.append((f"`{key}`", number(settings.value[key]), settings.file))
     versions = facts.fact("versions")
@@ -202,9 +202,22 @@ def training_rows(facts: ModelFacts, start: Path) -> Rows:
 
 
 SETTINGS = (
-    "learning_rate", "lr_scheduler_type", "num_train_epochs", "max_steps", "per_device_train_batch_size",
-    "gradient_accumulation_steps", "weight_decay", "max_length", "truncation", "freeze_backbone", "use_peft", "seed",
+    "learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "optim", "optim_args", "weight_decay",
+    "max_grad_norm", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
+    "train_sampling_strategy", "max_length", "truncation", "chat_template_path", "label_aggregation",
+    "center_rewards_coefficient", "freeze_backbone", "disable_dropout", "neftune_noise_alpha", "calibrate",
+    "eval_every_epochs", "eval_strategy", "eval_steps", "load_best_model_at_end", "metric_for_best_model", "bf16", "fp16",
+    "seed", "data_seed",
 )  # fmt: skip
+"""Arguments that shape every run: what trainers and `distreward train` record, beside those of their objective. Tokens,
+folders and settings of the machine stay out."""
+
+SHOWN_SETTINGS = (
+    *(name for name in SETTINGS if name not in ("label_aggregation", "bf16", "fp16")),
+    "unknown_strength",
+    "use_peft",
+)
+"""Rows of the card: three have words of their own there, two are recorded where they have a meaning."""
 
 
 def machine_words(machine: Mapping[str, Any]) -> str:

@@ -15,14 +15,8 @@ from distreward.data.facts import data_facts
 from distreward.data.sources.published import LICENCES
 from distreward.hub.facts import TRAINING_FACTS, read_facts
 from distreward.hub.plain import write_json
+from distreward.hub.tables import SETTINGS
 from distreward.hub.writing import write_card
-
-SETTINGS = (
-    "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "num_train_epochs", "max_steps",
-    "per_device_train_batch_size", "gradient_accumulation_steps", "max_length", "truncation", "label_aggregation",
-    "freeze_backbone", "bf16", "fp16", "seed",
-)  # fmt: skip
-"""Arguments that shape a run and stand in its facts; tokens, folders and machine settings stay out."""
 
 
 def training_facts(trainer: Any, dataset_name: str | None = None) -> dict[str, Any]:
@@ -44,7 +38,7 @@ def training_facts(trainer: Any, dataset_name: str | None = None) -> dict[str, A
         "reward_head": getattr(config, "reward_head", None) or {"type": trainer.reward_head},
         "base_model": base_model(config),
         "data": split_facts(trainer, dataset_name),
-        "config": {name: getattr(trainer.args, name) for name in SETTINGS},
+        "config": run_settings(trainer.args, trainer.own_settings),
         "development": trainer.development,
         "steps": state.global_step,
         "epochs": state.epoch,
@@ -56,6 +50,11 @@ def training_facts(trainer: Any, dataset_name: str | None = None) -> dict[str, A
         "train_seconds": seconds[-1] if seconds else None,
         "versions": {name: version(name) for name in ("distreward", "torch", "transformers", "trl")},
     }
+
+
+def run_settings(args: Any, own_settings: Iterable[str]) -> dict[str, Any]:
+    """The settings of a `DistributionalRewardConfig` that shape a run, and those that the run's objective reads."""
+    return {name: getattr(args, name) for name in (*SETTINGS, *own_settings)}
 
 
 def base_model(config: Any) -> dict[str, Any]:
