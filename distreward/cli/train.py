@@ -20,8 +20,10 @@ from distreward.data.loading import fingerprint, load_preferences
 from distreward.data.sources.published import LICENCES
 from distreward.data.splitting import THE_REST, AtLeast, split_by_prompt
 from distreward.errors import InputError, nearest
+from distreward.modeling.rewriting import write_reward_head
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig, StopOnSignal, last_complete_checkpoint
 from distreward.trainers.card import training_facts
+from distreward.trainers.resuming import saved_reward_head
 
 logger = logging.getLogger("distreward")
 
@@ -104,16 +106,20 @@ def main(argv: Sequence[str]) -> int:
         logger.warning("stopped; to go on, run the same command with --resume_from_checkpoint true")
         return 128 + stop.interrupted
 
-    trainer.save_model(_internal_call=True)  # not to the Hub yet: card and results.json are still to come
+    trainer.save_model(_internal_call=True)  # first of all; to the Hub it goes with its results
     if trainer.eval_dataset is not None:
         trainer.evaluate()
     if trainer.is_world_process_zero():
+        if saved_reward_head(output_dir) not in (
+            None,
+            trainer.model.config.reward_head,
+        ):  # None: sharded, without config
+            write_reward_head(output_dir, trainer.model.config.reward_head)  # with what this evaluation tuned
         path = write_facts(output_dir, trainer, arguments, model_arguments, options, splits, started, checkpoint)
-        trainer.create_model_card(dataset_name=arguments.dataset_name)
         print(f"model saved to {output_dir}, facts of the run in {path}")
     try:
-        if config.push_to_hub:
-            trainer.push_to_hub(dataset_name=arguments.dataset_name)
+        finish = trainer.push_saved if config.push_to_hub else trainer.create_model_card
+        finish(dataset_name=arguments.dataset_name)
     finally:
         part(trainer)
     return 0

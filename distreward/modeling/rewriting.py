@@ -1,4 +1,4 @@
-"""A copy of a checkpoint that differs in what its config says of the reward head; the weights are copied as they are."""
+"""What a checkpoint's config says of the reward head, written anew, in place or in a copy; the weights stay as they are."""
 
 import json
 import shutil
@@ -50,11 +50,20 @@ def copy_with_reward_head(
     for file in sorted(source.iterdir()):
         if file.is_file() and not any(fnmatch(file.name, pattern) for pattern in NOT_COPIED):
             shutil.copy2(file, target / file.name)
-    name = REWARD_CONFIG if isinstance(model, PeftModel) else "config.json"
-    if not (target / name).is_file():  # an adapter that another tool saved
+    if isinstance(model, PeftModel) and not (target / REWARD_CONFIG).is_file():  # an adapter that another tool saved
         with stock_form(model.config):
             save_reward_config(model.config, target)
-    config = json.loads((target / name).read_text(encoding="utf-8"))
-    config["reward_head"] = entry
-    (target / name).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_reward_head(target, entry)
     return target
+
+
+def write_reward_head(folder: str | Path, entry: dict[str, Any]) -> None:
+    """Put an entry into the config of the checkpoint or adapter in a folder; nothing else changes.
+
+    An adapter's config is `reward_config.json`, also where the folder holds a `config.json` beside it.
+    """
+    adapter = Path(folder, REWARD_CONFIG)
+    file = adapter if adapter.is_file() else Path(folder, "config.json")
+    config = json.loads(file.read_text(encoding="utf-8"))
+    config["reward_head"] = entry
+    file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

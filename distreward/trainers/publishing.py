@@ -85,8 +85,20 @@ class PushesToHub:
         Raises:
             InputError: it could not be sent. The model is saved by then, and the message says how to push it later.
         """
-        self.callback_handler.on_push_begin(self.args, self.state, self.control)
         self.save_model(_internal_call=True)
+        return self.push_saved(commit_message, blocking, token, revision, private, **kwargs)
+
+    def push_saved(
+        self,
+        commit_message: str | None = "End of training",
+        blocking: bool = True,
+        token: str | None = None,
+        revision: str | None = None,
+        private: bool | None = None,
+        **kwargs: Any,
+    ) -> CommitInfo | Future | None:
+        """`push_to_hub` of a model that `save_model` has saved already; the card is written here."""
+        self.callback_handler.on_push_begin(self.args, self.state, self.control)
         if not self.is_world_process_zero():
             return None
         try:
@@ -106,10 +118,14 @@ class PushesToHub:
         return send() if blocking else repository.api.run_as_future(send)
 
     def _repository_for_push(self, token: str | None, revision: str | None, private: bool | None) -> Repository:
-        if self._repository is None:
-            self._find_repository(token, private)
-        given = (token, revision, private) != (None, None, None)
-        return self._open_repository(token, private, revision or self.args.hub_revision) if given else self._repository
+        """That of training; for a push with a token, a revision or a privacy of its own another one, for this once."""
+        if (token, revision, private) == (None, None, None):
+            if self._repository is None:
+                self._find_repository(token, private)
+            return self._repository
+        repository = self._open_repository(token, private, revision or self.args.hub_revision)
+        self.hub_model_id = repository.repo_id
+        return repository
 
     def _write_card(self, options: dict[str, Any]) -> None:
         """`create_model_card`, with the tags of the model as transformers adds them."""

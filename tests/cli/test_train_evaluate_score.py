@@ -8,6 +8,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from distreward.cli.main import main
 from distreward.hub.tables import SETTINGS
+from distreward.modeling import AutoRewardModel
 from distreward.trainers import OBJECTIVES
 from distreward.trainers.objectives import OWN_SETTINGS
 
@@ -148,6 +149,18 @@ def test_trl_format_trains_bradley_terry(base_model, tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     arguments = ["--dataset_name", str(path), "--model_name_or_path", str(base_model), "--objective", "bradley_terry"]
     assert main(["train", *arguments, "--eval_share", "0", "--output_dir", str(tmp_path / "out"), *FAST]) == 0
+
+
+@pytest.mark.parametrize("adapter", [[], ["--use_peft", "--lora_target_modules", "q_proj", "v_proj"]])
+def test_what_the_last_evaluation_tunes_is_in_the_checkpoint(adapter, labels, base_model, tmp_path):
+    # with max_steps nothing is evaluated in training: lambda is tuned by the evaluation after it
+    out = tmp_path / "out"
+    train = ["train", "--dataset_name", str(labels), "--model_name_or_path", str(base_model), "--output_dir", str(out)]
+    assert main([*train, "--max_steps", "2", "--eval_share", "0.4", *adapter, *FAST]) == 0
+    entry = json.loads((out / "results.json").read_text())["reward_head"]
+    saved = json.loads((out / ("reward_config.json" if adapter else "config.json")).read_text())
+    assert saved["reward_head"] == entry and "lambda" in entry
+    assert AutoRewardModel.from_pretrained(str(out)).config.reward_head["lambda"] == entry["lambda"]
 
 
 @pytest.mark.parametrize("pad", ["none", "eos"])

@@ -227,7 +227,17 @@ def test_secrets_in_the_card_are_not_pushed(hub, trainer_for):
     assert hub.model("ann/rewards").files() == {}
 
 
-def test_the_train_command_pushes_once_with_its_results(hub, base_model, tmp_path, pairs, capsys):
+def test_a_push_to_a_revision_of_its_own_opens_that_one_alone(hub, trainer_for):
+    trainer = trainer_for(push_to_hub=False, hub_model_id="ann/rewards", hub_revision="seed-1", max_steps=1)
+    trainer.train()
+    trainer.push_to_hub(revision="other")
+    repository = hub.model("ann/rewards")
+    assert set(repository.branches) == {"main", "other"} and repository.files("other") == local(trainer)
+    trainer.push_to_hub()  # the next one goes to that of the config again
+    assert repository.files("seed-1") == local(trainer) and repository.messages("other") == ["End of training"]
+
+
+def test_the_train_command_pushes_once_with_its_results(hub, base_model, tmp_path, pairs, capsys, monkeypatch):
     pairs.remove_columns("margin").to_json(tmp_path / "labels.jsonl")
     out = str(tmp_path / "out")
     options = [
@@ -248,7 +258,19 @@ def test_the_train_command_pushes_once_with_its_results(hub, base_model, tmp_pat
     )
     assert hub.model("ann/rewards").messages() == [] and Path(out, "results.json").is_file()
 
+    done = []
+    for name in ("save_model", "create_model_card"):
+        method = getattr(MeanVarianceKLRewardTrainer, name)
+        monkeypatch.setattr(
+            MeanVarianceKLRewardTrainer,
+            name,
+            lambda self, *args, _name=name, _method=method, **options: (
+                done.append(_name) if not self.is_in_train else None,
+                _method(self, *args, **options),
+            )[1],
+        )
     assert main(["train", *options, "--output_dir", str(tmp_path / "again")]) == 0
+    assert done == ["save_model", "create_model_card"]
     repository = hub.model("ann/rewards")
     assert repository.messages() == ["End of training"]
     assert MODEL | {"results.json"} <= set(repository.files()) and "splits.json" not in repository.files()
