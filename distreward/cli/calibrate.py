@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,18 @@ from distreward.data.splitting import prompt_key
 from distreward.errors import InputError
 from distreward.hub.facts import read_facts
 from distreward.hub.writing import CARD, write_card
-from distreward.metrics.calibration import level_calibration, level_log_loss
+from distreward.metrics.calibration import divergence_calibration, level_calibration, level_log_loss
 from distreward.modeling.rewriting import copy_with_reward_head
-from distreward.scoring.calibration import announce, fit_calibration, uncalibrated
-from distreward.scoring.held_out import N_FOLDS, held_out_levels
+from distreward.scoring.calibration import Calibrations, announce, fit_calibration
+from distreward.scoring.divergence_model import NEUTRAL_DIVERGENCE
+from distreward.scoring.held_out import N_FOLDS, HeldOut, held_out
 from distreward.scoring.inference import running_processes
 from distreward.scoring.level_model import NEUTRAL
+from distreward.scoring.predictions import PairPredictions
 
-DESCRIPTION = """Calibrate the level probabilities of a checkpoint on labelled development pairs, which it must not have been
-trained on, and write a copy of it with the calibration in config.json. The rewards stay as they are.
+DESCRIPTION = """Calibrate the level probabilities and the chance to diverge that a checkpoint predicts, on labelled development
+pairs which it must not have been trained on, and write a copy of it with the calibration in config.json. The rewards stay as
+they are.
 
   distreward calibrate --model_name_or_path out --dataset_name labels.jsonl \\
       --splits_file out/splits.json --split validation --output_dir calibrated
@@ -68,37 +71,56 @@ def main(argv: Sequence[str]) -> int:
         return 0
     counts, known = level_counts(dataset["preferences"][:]), np.array(dataset["strength_known"][:])
     groups = [prompt_key(prompt) for prompt in dataset["prompt"][:]]
-    fit = fit_calibration(predictions, counts, known)
-    announce(fit)
-    entry = uncalibrated(scorer.reward_head)
-    if fit.calibration is not None:
-        entry["calibration"] = fit.calibration
+    fitted = fit_calibration(predictions, counts, known)
+    announce(fitted)
+    entry = fitted.applied_to(scorer.reward_head)
     hub = {"revision": arguments.revision} if arguments.revision else {}
     copy_with_reward_head(arguments.model_name_or_path, output_dir, scorer.model, entry, **hub)
 
-    predictions.reward_head = entry
-    predictions = predictions.with_strength_known(known)
-    found = {
-        "before": predictions.level_probs(calibrated=False),
-        "after": predictions.level_probs() if fit.calibration is not None else None,
-        "held_out": held_out_levels(predictions, counts, known, groups, arguments.seed),
-    }
+    calibrated = replace(predictions, reward_head=entry).with_strength_known(known)
     bootstrap = {"groups": groups, "n_bootstrap": arguments.n_bootstrap, "seed": arguments.seed}
-    measured = {
-        name: None
-        if probs is None
-        else {"log_loss": level_log_loss(probs, counts), **level_calibration(probs, counts, **bootstrap)}
-        for name, probs in found.items()
-    }
-    show(measured, fit.calibration, entry["type"], dataset.num_rows)
-    values = {"calibration": fit.calibration, "why_not": fit.why_not, **measured, "reward_head": entry}
+    outside = held_out(predictions, counts, known, groups, arguments.seed)
+    measured = measure(calibrated, fitted, outside, counts, bootstrap)
+    show(measured, fitted, entry["type"], dataset.num_rows)
+    fits = {"calibration": fitted.levels, "divergence_calibration": fitted.divergence}
+    values = {name: fit.calibration for name, fit in fits.items()}
+    values |= {"why_not": {name: fit.why_not for name, fit in fits.items()}, **measured, "reward_head": entry}
     data = describe(arguments.dataset_name, dataset)
     path = write_results(output_dir, "calibrate", {**vars(arguments), **options.given()}, data, started, values)
     if (output_dir / CARD).is_file():  # the copy of a card that knows nothing of the calibration
         write_card(read_facts(output_dir))
-    with_it = "with its calibration" if fit.calibration is not None else "WITHOUT a calibration (see the warning above)"
+    with_it = "with its calibration" if fitted.kept else "WITHOUT a calibration (see the warning above)"
     print(f"checkpoint {with_it}: {output_dir}\nall numbers: {path}")
     return 0
+
+
+def measure(
+    calibrated: PairPredictions,
+    fitted: Calibrations,
+    outside: HeldOut | None,
+    counts: np.ndarray,
+    bootstrap: dict[str, Any],
+) -> dict[str, dict[str, Any] | None]:
+    """`before`, `after` and `held_out`: the levels' metrics and, under `diverging`, those of the chance to diverge.
+
+    None where there are no levels, and for `after` where nothing was kept.
+    """
+    own_n = np.maximum(counts.sum(1), 1)
+    found = {
+        "before": (calibrated.level_probs(False), calibrated.diverging_probability(own_n, False)),
+        "after": (calibrated.level_probs(), calibrated.diverging_probability(own_n)) if fitted.kept else (None, None),
+        "held_out": (None, None) if outside is None else (outside.level_probs, outside.diverging_probability),
+    }
+    return {
+        name: None
+        if probs is None
+        else {
+            "log_loss": level_log_loss(probs, counts),
+            **level_calibration(probs, counts, **bootstrap),
+            "diverging": divergence_calibration(chance, counts, **bootstrap),
+        }
+        for name, (probs, chance) in found.items()
+    }
 
 
 COLUMNS = {
@@ -108,16 +130,31 @@ COLUMNS = {
 }
 
 
-def show(measured: dict[str, Any], calibration: dict[str, Any] | None, head: str, n_pairs: int) -> None:
-    """The parameters and the table people read."""
-    rows = [["", *COLUMNS.values()]]
-    log_losses = ["-" if measured[name] is None else f"{measured[name]['log_loss']:.4f}" for name in COLUMNS]
-    rows.append(["log loss of labels (nats)", *log_losses])
-    labels = {"brier": "Brier score", "ece": "calibration error", "jensen_shannon": "Jensen-Shannon distance to people"}
-    for key, label in labels.items():
-        rows.append([label, *(estimate_text((measured[name] or {}).get(key)) for name in COLUMNS)])
+LEVEL_ROWS = {
+    "brier": "Brier score",
+    "ece": "calibration error",
+    "jensen_shannon": "Jensen-Shannon distance to people",
+}
+DIVERGING_ROWS = {
+    "predicted": "mean chance",
+    "observed": "share that diverged",
+    "brier": "Brier score (lower is better)",
+    "log_loss": "log loss (nats, lower is better)",
+}
+
+
+def show(measured: dict[str, Any], fitted: Calibrations, head: str, n_pairs: int) -> None:
+    """The tables people read, and the parameters."""
+    given = {name: measured[name] or {} for name in COLUMNS}
+    header = ["", *COLUMNS.values()]
+    log_losses = [f"{found['log_loss']:.4f}" if found else "-" for found in given.values()]
+    rows = [header, ["log loss of labels (nats)", *log_losses]]
+    rows += [[label, *(estimate_text(found.get(key)) for found in given.values())] for key, label in LEVEL_ROWS.items()]
     print_rows(f"Level probabilities of {n_pairs} development pairs (lower is better)", rows)
-    if calibration is not None:
-        print(
-            ", ".join(f"{name} {calibration[name]:.3f} (neutral: {value:g})" for name, value in NEUTRAL[head].items())
-        )
+    diverging = [found.get("diverging", {}) for found in given.values()]
+    rows = [[label, *(estimate_text(found.get(key)) for found in diverging)] for key, label in DIVERGING_ROWS.items()]
+    print_rows("diverging_probability of the pairs with two or more annotators", [header, *rows])
+    for fit, neutral in ((fitted.levels, NEUTRAL[head]), (fitted.divergence, NEUTRAL_DIVERGENCE)):
+        if fit.calibration is not None:
+            named = (f"{name} {fit.calibration[name]:.3f} (neutral: {value:g})" for name, value in neutral.items())
+            print(", ".join(named))

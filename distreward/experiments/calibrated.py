@@ -1,4 +1,4 @@
-"""The level distributions of a run as calibrated on its own development pairs, after the fact: cells keep predictions of both."""
+"""The predictions of a run as calibrated on its own development pairs, after the fact: cells keep predictions of both."""
 
 import logging
 from dataclasses import replace
@@ -34,16 +34,16 @@ def calibrated_predictions(
         labels: of every pair by its id: annotators per level [5], and whether their labels have a strength.
 
     Returns:
-        The predictions with a calibration in their `reward_head`; without one where it could not be fitted or did not help
-        there, which is logged.
+        The predictions with calibrations in their `reward_head`; without one that could not be fitted or did not help there,
+        which is logged.
     """
     predicted, ids = read_predictions(folder, "validation", facts["reward_head"])
     counts, known = zip(*(labels[name] for name in ids), strict=True)
-    fit = fit_calibration(predicted, np.stack(counts), np.array(known))
-    if fit.calibration is None:
-        logger.warning("%s: not calibrated: %s", folder.name, fit.why_not)
-        return tested
-    return replace(tested, reward_head={**tested.reward_head, "calibration": fit.calibration})
+    fitted = fit_calibration(predicted, np.stack(counts), np.array(known))
+    for what, fit in (("levels", fitted.levels), ("diverging_probability", fitted.divergence)):
+        if fit.calibration is None:
+            logger.warning("%s: %s not calibrated: %s", folder.name, what, fit.why_not)
+    return replace(tested, reward_head=fitted.applied_to(tested.reward_head))
 
 
 def level_metrics(

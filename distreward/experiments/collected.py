@@ -12,8 +12,8 @@ from distreward.data.agreement import level_counts
 from distreward.experiments.calibrated import calibrated_predictions
 from distreward.experiments.cells import read_facts, read_predictions
 from distreward.experiments.plan import Cell
+from distreward.modeling.heads import uncalibrated
 from distreward.scoring import EnsemblePredictions, PairPredictions
-from distreward.scoring.calibration import uncalibrated
 
 
 @dataclass(frozen=True)

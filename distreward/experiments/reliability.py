@@ -12,7 +12,6 @@ import numpy as np
 from distreward.experiments.collected import ModelRun
 from distreward.experiments.labelled import LabelledPairs
 from distreward.metrics.bootstrap import interval
-from distreward.metrics.divergence import diverging_probability
 from distreward.metrics.repeated import DRAWS_AT_ONCE, Draws
 from distreward.scoring import PairPredictions
 
@@ -74,10 +73,9 @@ def _level_cases(
 def _diverging_cases(run: ModelRun, predicted: PairPredictions, labels: LabelledPairs) -> dict[str, np.ndarray]:
     keep = labels.several[run.pairs]
     pairs = run.pairs[keep]
-    n = labels.counts[pairs].sum(1)
     return {
         "pairs": pairs,
-        "predicted": diverging_probability(predicted.level_probs()[keep], n) if keep.any() else np.empty(0),
+        "predicted": predicted.diverging_probability(np.maximum(labels.counts[run.pairs].sum(1), 1))[keep],
         "hits": labels.masks["diverging"][pairs].astype(np.float64),
         "trials": np.ones(len(pairs)),
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from distreward.hub.facts import Evaluation, ModelFacts, shown, without_calibration
+from distreward.hub.facts import Evaluation, ModelFacts, shown
 from distreward.hub.metadata import card_data, check_metadata, repo_name
 from distreward.hub.secrets import scrub
 from distreward.hub.tables import (
@@ -20,7 +20,7 @@ from distreward.hub.tables import (
     training_rows,
 )
 from distreward.hub.words import HEAD_WORDS
-from distreward.modeling.heads import MIN_STD, REWARD_HEADS
+from distreward.modeling.heads import MIN_STD, REWARD_HEADS, uncalibrated
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -130,8 +130,8 @@ def evaluation_section(facts: ModelFacts, evaluation: Evaluation, start: Path) -
     if evaluation.get("trained_on"):
         about += f" **{number(evaluation.get('trained_on'))} of these pairs were trained on.**"
     own, seen = facts.value("reward_head", {}), evaluation.get("reward_head") or {}
-    if own != seen and without_calibration(own) == without_calibration(seen):
-        about += " **Made before the calibration in the table above was set.**"
+    if own != seen and uncalibrated(own) == uncalibrated(seen):
+        about += " **Made before the calibrations in the table above was set.**"
     return {
         "title": f"{data.get('name') or 'unnamed pairs'}" + (f", {split} split" if split else ""),
         "about": about,

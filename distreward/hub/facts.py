@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from distreward.errors import InputError
 from distreward.modeling.adapter_files import REWARD_CONFIG
+from distreward.modeling.heads import uncalibrated
 
 logger = logging.getLogger("distreward")
 
@@ -245,15 +246,10 @@ def check_evaluation(facts: ModelFacts, evaluation: Evaluation) -> None:
     if evaluation.results.get("command") != "evaluate":
         raise InputError(f"{evaluation.file}: not of `distreward evaluate`; name the folder that it wrote to.")
     own, seen = facts.value("reward_head"), evaluation.results.get("reward_head")
-    if own is not None and without_calibration(own) != without_calibration(seen):
+    if own is not None and uncalibrated(own) != uncalibrated(seen or {}):
         raise InputError(
             f"{evaluation.file}: of a model with another reward head than that of {facts.folder.name}; evaluate this model again."
         )
-
-
-def without_calibration(entry: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A `reward_head` entry without what calibration adds after training."""
-    return {key: value for key, value in (entry or {}).items() if key != "calibration"}
 
 
 def shown(path: Path, start: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from distreward.hub.facts import Evaluation, Fact, ModelFacts, shown
 from distreward.hub.words import HEAD_WORDS, OBJECTIVE_WORDS
 from distreward.metrics.divergence import DEFAULT_LAMBDA
-from distreward.modeling.heads import MEAN_AND_STD, REWARD_HEADS
+from distreward.modeling.heads import CALIBRATIONS, MEAN_AND_STD, REWARD_HEADS
 
 Rows = list[list[str]]
 
@@ -20,6 +20,9 @@ METRICS = (
     ("calibration error of the levels (0 to 1, lower is better)", "metrics.level_calibration.ece"),
     ("Jensen-Shannon distance to people (0 to 1, lower is better)", "metrics.level_calibration.jensen_shannon"),
     ("Wasserstein distance to people (0 to 4, lower is better)", "metrics.level_calibration.wasserstein"),
+    ("Brier score of `diverging_probability` (0 to 1, lower is better)", "metrics.diverging_calibration.brier"),
+    ("mean `diverging_probability`", "metrics.diverging_calibration.predicted"),
+    ("share of pairs that diverge", "metrics.diverging_calibration.observed"),
     ("Brier score of the levels without the calibration", "metrics.level_calibration_uncalibrated.brier"),
     ("calibration error of the levels without the calibration", "metrics.level_calibration_uncalibrated.ece"),
 )
@@ -102,8 +105,9 @@ def model_rows(facts: ModelFacts, start: Path) -> Rows:
             rows.append((words, number(entry[key]), head.file))
     if entry.get("type") in MEAN_AND_STD and entry.get("lambda") is None:
         rows.append((CONSTANTS["lambda"], f"{number(DEFAULT_LAMBDA)}, the default: none was chosen", head.file))
-    for key, value in (entry.get("calibration") or {}).items():
-        rows.append((f"calibration: {key}", number(value), head.file))
+    for name in CALIBRATIONS:
+        for key, value in (entry.get(name) or {}).items():
+            rows.append((f"{name.replace('_', ' ')}: {key}", number(value), head.file))
     return [[cell(label), cell(value), file_name(file, start)] for label, value, file in rows]
 
 

@@ -1,4 +1,5 @@
-"""How well predicted level distributions match the annotators: Brier score, calibration error, two distances.
+"""How well predictions match the annotators: level distributions (Brier score, calibration error, two distances) and the
+chance to diverge.
 
 The observed distribution of a pair is its label shares, counts / n. Brier and calibration error weigh every LABEL the
 same, the two distances every PAIR. With few annotators per pair all four stay above 0 even for perfect predictions.
@@ -11,10 +12,11 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import rel_entr
 
+from distreward.data.agreement import agreement_masks
 from distreward.errors import InputError
 from distreward.levels import N_LEVELS
 from distreward.metrics.bootstrap import bootstrap_estimates, kept_groups
-from distreward.metrics.checks import as_counts, as_probs
+from distreward.metrics.checks import as_counts, as_probs, as_vector
 
 
 def level_calibration(
@@ -84,6 +86,62 @@ def level_calibration(
     sizes = [n.sum(), n.sum(), len(n), len(n)]
     estimates = bootstrap_estimates(statistic, sizes, len(n), groups, n_bootstrap, seed, confidence)
     return dict(zip(("brier", "ece", "jensen_shannon", "wasserstein"), estimates, strict=True))
+
+
+def divergence_calibration(
+    chance: np.ndarray,
+    counts: np.ndarray,
+    groups: Sequence[Hashable] | None = None,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> dict[str, dict]:
+    """Compare predicted chances to diverge with which pairs did.
+
+    | key | what | range |
+    |---|---|---|
+    | `brier` | mean of (chance - diverged)^2, lower is better | 0..1 |
+    | `log_loss` | mean negative log likelihood in nats, lower is better; chances are kept 1e-6 from 0 and 1 | >= 0 |
+    | `predicted` | mean chance | 0..1 |
+    | `observed` | share of pairs that diverged: what `predicted` should be | 0..1 |
+
+    Args:
+        chance: [N] predicted, each for the pair's own number of annotators.
+        counts: [N, 5] annotators per level. Pairs with fewer than two are left out: they cannot diverge.
+        groups: [N] prompt of each pair for the bootstrap; None makes each pair its own group.
+        n_bootstrap, seed, confidence: of the intervals (`bootstrap.bootstrap_estimates`).
+
+    Returns:
+        One estimate per key, `n` the number of pairs; all nan, with a warning, where no pair has two annotators.
+
+    Raises:
+        InputError: shapes that do not fit, chances that are not finite or outside 0..1.
+
+    >>> found = divergence_calibration([0.5, 0.25], [[1, 0, 0, 0, 1], [0, 0, 0, 0, 2]])  # (0.25 + 0.0625) / 2
+    >>> found["brier"]["value"], found["predicted"]["value"], found["observed"]["value"]
+    (0.15625, 0.375, 0.5)
+    """
+    counts = as_counts(counts)
+    chance = as_vector(chance, "chance", len(counts))
+    outside = (chance < 0) | (chance > 1)
+    if outside.any():
+        raise InputError(f"`chance` holds {chance[outside][0]:g}, wanted probabilities in 0..1.")
+    several = counts.sum(1) >= 2
+    if not several.any():
+        warnings.warn(f"divergence_calibration: none of {len(counts)} pairs has two annotators: nan.", stacklevel=2)
+    diverged = agreement_masks(counts)["diverging"][several].astype(np.float64)
+    chance = chance[several]
+    kept = np.clip(chance, 1e-6, 1 - 1e-6)
+    losses = -np.where(diverged > 0, np.log(kept), np.log1p(-kept))
+    columns = np.stack([(chance - diverged) ** 2, losses, chance, diverged])
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        n_pairs = weights.sum()
+        return columns @ weights / n_pairs if n_pairs else np.full(4, np.nan)
+
+    n, kept_of = columns.shape[1], kept_groups(groups, several)
+    estimates = bootstrap_estimates(statistic, [n] * 4, n, kept_of, n_bootstrap, seed, confidence)
+    return dict(zip(("brier", "log_loss", "predicted", "observed"), estimates, strict=True))
 
 
 def level_log_loss(level_probs: np.ndarray, counts: np.ndarray) -> float:

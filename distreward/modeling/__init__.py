@@ -1,4 +1,4 @@
-"""Reward models: `AutoRewardModel`, the three reward heads, `RewardOutput`. On disk always a stock checkpoint."""
+"""Reward models: `AutoRewardModel`, the reward heads, `RewardOutput`. On disk always a stock checkpoint."""
 
 from distreward.modeling.auto import AutoRewardModel
 from distreward.modeling.export import export_scalar

@@ -12,7 +12,7 @@ response, and the tastes z, one per factor, to the annotator alone. So two respo
 agree (`losses.difference.factor_rho`), and what divides people on both in the same way does not divide them on the pair.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +100,10 @@ REWARD_HEADS = {
 }
 
 
+CALIBRATIONS = ("calibration", "divergence_calibration")
+"""Keys of a `reward_head` entry that were fitted to development labels for one state of the weights (`scoring.calibration`)."""
+
+
 def reward_head_entry(head_type: str, **constants: Any) -> dict[str, Any]:
     """The `reward_head` entry a checkpoint's `config.json` carries: the type, its constants, and what training tuned.
 
@@ -117,3 +121,18 @@ def reward_head_entry(head_type: str, **constants: Any) -> dict[str, Any]:
     if head_type not in REWARD_HEADS:
         raise InputError(f"unknown reward head {head_type!r}: wanted one of {', '.join(REWARD_HEADS)}.")
     return {"type": head_type, **REWARD_HEADS[head_type].constants, **constants}
+
+
+def uncalibrated(reward_head: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a `reward_head` entry without its calibrations.
+
+    >>> uncalibrated({"type": "scalar", "calibration": {"std": 2.0, "tie": 0.5, "slight": 1.5}})
+    {'type': 'scalar'}
+    """
+    return {name: value for name, value in reward_head.items() if name not in CALIBRATIONS}
+
+
+def drop_calibrations(reward_head: dict[str, Any]) -> None:
+    """Take the calibrations out of an entry, in place: the weights it describes are about to change, or have."""
+    for name in CALIBRATIONS:
+        reward_head.pop(name, None)

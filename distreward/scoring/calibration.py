@@ -1,167 +1,98 @@
-"""Fitting the level distributions of a checkpoint to people's labels: three numbers, on development pairs.
-
-Maximum likelihood of the level counts, every label weighing the same, under parameters (`scoring.level_model`) that are
-held near the neutral ones by a normal prior on their logarithms: a handful of labels moves them little. A parameter is
-fitted only where the labels identify it: a border between two levels needs labels on both sides of it, so data without
-strength (`strength_known` false) says nothing about slight against significant.
-
-What is fitted is kept only where it helps more than as many useless parameters would by chance (Akaike's criterion): half a
-chi-square, on average 1/2 nat each in the fit and as much lost on new labels.
-"""
+"""Both calibrations of a checkpoint, on development pairs: of its level distributions, then of its chance to diverge."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
-from distreward.levels import N_LEVELS
-from distreward.metrics.calibration import level_log_loss
-from distreward.metrics.checks import as_counts
-from distreward.scoring.level_model import NEUTRAL, without_strength
+from distreward.modeling.heads import CALIBRATIONS, uncalibrated
+from distreward.scoring.divergence_calibration import fit_divergence_calibration
+from distreward.scoring.level_calibration import CalibrationFit, fit_level_calibration
 from distreward.scoring.predictions import PairPredictions
 
 logger = logging.getLogger("distreward")
 
-MIN_LABELS = 50
-"""Fewest labels a calibration is fitted to: three parameters cost a new label 3 / (2 * 50) = 0.03 nats on average."""
-
-PRIOR_STD = 0.5
-"""Of the logarithm of a parameter: a factor of e^0.5 = 1.6 either way is nothing unusual."""
-
-PRIOR_STD_OF_UNIT = 2.0
-"""Of the logarithm of a scalar head's `std`: the unit of such rewards is anybody's."""
-
 
 @dataclass(frozen=True)
-class CalibrationFit:
-    """What came of fitting a calibration.
+class Calibrations:
+    """What came of fitting both.
 
     Attributes:
-        calibration: the entry for `reward_head["calibration"]`: the parameters, `n_pairs`, `n_labels`, `log_loss` of those
-            labels and `log_loss_uncalibrated` (None for a scalar head); None where nothing was fitted or kept.
-        why_not: the reason, with numbers, where it is None.
+        levels: of the level distribution (`scoring.level_calibration`), kept as `reward_head["calibration"]`.
+        divergence: of `diverging_probability` under it (`scoring.divergence_calibration`), kept as
+            `reward_head["divergence_calibration"]`.
     """
 
-    calibration: dict[str, Any] | None
-    why_not: str | None = None
+    levels: CalibrationFit
+    divergence: CalibrationFit
+
+    @property
+    def kept(self) -> dict[str, dict[str, Any]]:
+        """What the checkpoint's `reward_head` gets: those of the two entries that help."""
+        fits = zip(CALIBRATIONS, (self.levels, self.divergence), strict=True)
+        return {name: fit.calibration for name, fit in fits if fit.calibration is not None}
+
+    def applied_to(self, reward_head: Mapping[str, Any]) -> dict[str, Any]:
+        """A copy of a `reward_head` entry under these calibrations and no others."""
+        return uncalibrated(reward_head) | self.kept
 
 
 def fit_calibration(
     predictions: PairPredictions, counts: np.ndarray, strength_known: np.ndarray | None = None
-) -> CalibrationFit:
-    """Fit the parameters of `predictions`' head to labels.
+) -> Calibrations:
+    """Fit both calibrations of `predictions`' head to labels.
 
     Args:
-        predictions: of N DEVELOPMENT pairs; a calibration that their checkpoint has is left out of account.
+        predictions: of N DEVELOPMENT pairs; calibrations that their checkpoint has are left out of account.
         counts: [N, 5] annotators per level.
-        strength_known: [N] bool; None: for all pairs.
+        strength_known: [N] bool, whether the labels of a pair say how strong a preference is; None: of all.
 
     Returns:
-        The fit. On these labels its log loss is never above the uncalibrated one.
+        The fits; `applied_to(reward_head)` is the entry to write into `config.json`.
+
+    >>> rng = np.random.default_rng(0)
+    >>> gap, std = rng.normal(size=400), rng.uniform(0.5, 1.5, 400)
+    >>> head = {"type": "mean_variance", "cdf": "logistic", "level_smoothing": 0.05}
+    >>> predictions = PairPredictions(gap, np.zeros(400), head, std, std)
+    >>> counts = rng.multinomial(4, replace(predictions, std_a=2 * std, std_b=2 * std).level_probs())  # people vary more
+    >>> fit_calibration(predictions, counts).kept["calibration"]["std_scale"] > 1.5
+    True
     """
-    counts = as_counts(counts)
-    known = np.ones(len(counts), dtype=bool) if strength_known is None else np.asarray(strength_known, dtype=bool)
-    plain = replace(predictions, reward_head=uncalibrated(predictions.reward_head), strength_known=known)
-    counts = without_strength(counts, known)
-    head, n_labels = plain.reward_head["type"], int(counts.sum())
-    free = identified(head, counts, known)
-    if n_labels < MIN_LABELS or not free:
-        few = f"{n_labels} labels, wanted {MIN_LABELS} or more" if n_labels < MIN_LABELS else "no preference among them"
-        return CalibrationFit(None, f"too few development labels to fit it ({few})")
-    found, before = _fit(plain, counts, free), level_log_loss_or_none(plain, counts)
-    after = level_log_loss(_calibrated(plain, found).level_probs(), counts)
-    if before is not None and (before - after) * n_labels <= len(free):
-        return CalibrationFit(
-            None,
-            f"it does not help: log loss {before:.4f} without and {after:.4f} with it on {n_labels} development labels, a gain "
-            f"that {len(free)} useless parameters could have",
-        )
-    facts = {"n_pairs": int((counts.sum(1) > 0).sum()), "n_labels": n_labels, "log_loss": after}
-    return CalibrationFit({**found, **facts, "log_loss_uncalibrated": before})
+    levels = fit_level_calibration(predictions, counts, strength_known)
+    entry = uncalibrated(predictions.reward_head)
+    if levels.calibration is not None:
+        entry["calibration"] = levels.calibration
+    seen = replace(predictions, reward_head=entry)
+    if strength_known is not None:
+        seen = seen.with_strength_known(strength_known)
+    return Calibrations(levels, fit_divergence_calibration(seen, counts))
 
 
-def announce(fit: CalibrationFit) -> None:
+def announce(fitted: Calibrations) -> None:
     """Say in the log what came of a fit; a warning where the level probabilities stay as they are."""
-    if fit.calibration is None:
-        logger.warning("level probabilities are not calibrated: %s", fit.why_not)
-        return
-    entry = fit.calibration
-    before = entry["log_loss_uncalibrated"]
-    without = "the head has none" if before is None else f"{before:.4f}"
-    logger.info(
-        "level probabilities calibrated on %d labels of %d development pairs: log loss %.4f (without: %s)",
-        entry["n_labels"],
-        entry["n_pairs"],
-        entry["log_loss"],
-        without,
-    )
-
-
-def identified(head: str, counts: np.ndarray, strength_known: np.ndarray) -> list[str]:
-    """The parameters that labels [N, 5] say something about.
-
-    >>> identified("mean_variance", np.array([[0, 0, 1, 0, 2]]), np.array([False]))
-    ['std_scale', 'tie']
-    >>> identified("likert", np.array([[0, 1, 0, 0, 2]]), np.array([True]))
-    ['temperature', 'significant_weight']
-    """
-    slight_and_beyond = counts[strength_known].sum(0) if len(counts) else np.zeros(N_LEVELS)
-    tie = counts[:, N_LEVELS // 2].sum()
-    if tie == counts.sum():
-        return []
-    scale, of_tie, of_strength = NEUTRAL[head]
-    n_slight, n_significant = slight_and_beyond[[1, 3]].sum(), slight_and_beyond[[0, 4]].sum()
-    return [scale, *([of_tie] if tie else []), *([of_strength] if n_slight and n_significant else [])]
-
-
-def uncalibrated(reward_head: dict[str, Any]) -> dict[str, Any]:
-    """A `reward_head` entry without its calibration."""
-    return {name: value for name, value in reward_head.items() if name != "calibration"}
-
-
-def level_log_loss_or_none(predictions: PairPredictions, counts: np.ndarray) -> float | None:
-    """`level_log_loss`, or None where the head predicts no levels."""
-    probs = predictions.level_probs()
-    return None if probs is None else level_log_loss(probs, counts)
-
-
-def parameters_at(head: str, free: list[str], logs: np.ndarray) -> dict[str, float]:
-    """Parameters whose logarithms, relative to the neutral values, are `logs` for those in `free` and 0 for the others.
-
-    Of `slight` it is the distance from `tie` that is scaled, so the borders never cross.
-
-    >>> parameters_at("mean_variance", ["std_scale", "tie"], np.log([2.0, 0.5]))
-    {'std_scale': 2.0, 'tie': 0.25, 'slight': 1.25}
-    """
-    factors = {name: 1.0 for name in NEUTRAL[head]} | dict(zip(free, np.exp(logs).tolist(), strict=True))
-    found = {name: value * factors[name] for name, value in NEUTRAL[head].items()}
-    if "slight" in found:
-        width = NEUTRAL[head]["slight"] - NEUTRAL[head]["tie"]
-        found["slight"] = found["tie"] + width * factors["slight"]
-    return found
-
-
-def _fit(plain: PairPredictions, counts: np.ndarray, free: list[str]) -> dict[str, float]:
-    """The parameters with the highest posterior density of their logarithms."""
-    head, n_labels = plain.reward_head["type"], counts.sum()
-    stds = np.array([PRIOR_STD_OF_UNIT if name == "std" else PRIOR_STD for name in free])
-
-    def objective(logs: np.ndarray) -> float:
-        loss = level_log_loss(_calibrated(plain, parameters_at(head, free, logs)).level_probs(), counts)
-        return loss + 0.5 * ((logs / stds) ** 2).sum() / n_labels
-
-    # without derivatives: probabilities are float32, and three parameters need no more than some hundred evaluations
-    corners = np.vstack([np.zeros(len(free)), 0.4 * stds * np.eye(len(free))])
-    found = minimize(
-        objective,
-        np.zeros(len(free)),
-        method="Nelder-Mead",
-        options={"initial_simplex": corners, "xatol": 1e-3, "fatol": 1e-7, "maxfev": 600},
-    )
-    return parameters_at(head, free, found.x)
-
-
-def _calibrated(predictions: PairPredictions, calibration: dict[str, Any]) -> PairPredictions:
-    return replace(predictions, reward_head={**predictions.reward_head, "calibration": calibration})
+    levels, divergence = fitted.levels, fitted.divergence
+    if levels.calibration is None:
+        logger.warning("level probabilities are not calibrated: %s", levels.why_not)
+    else:
+        entry = levels.calibration
+        before = entry["log_loss_uncalibrated"]
+        logger.info(
+            "level probabilities calibrated on %d labels of %d development pairs: log loss %.4f (without: %s)",
+            entry["n_labels"],
+            entry["n_pairs"],
+            entry["log_loss"],
+            "the head has none" if before is None else f"{before:.4f}",
+        )
+    if divergence.calibration is None:
+        logger.info("diverging_probability is not calibrated: %s", divergence.why_not)
+    else:
+        entry = divergence.calibration
+        logger.info(
+            "diverging_probability calibrated on %d development pairs, %d of them diverging: log loss %.4f (without: %.4f)",
+            entry["n_pairs"],
+            entry["n_diverging"],
+            entry["log_loss"],
+            entry["log_loss_uncalibrated"],
+        )

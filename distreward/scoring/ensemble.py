@@ -115,7 +115,7 @@ class EnsemblePredictions:
         return gap_divergence(self.reward_gap, np.zeros(len(self.reward_gap)))
 
     def diverging_probability(
-        self, n_annotators: int = DEFAULT_ANNOTATORS, calibrated: bool = True
+        self, n_annotators: int | np.ndarray = DEFAULT_ANNOTATORS, calibrated: bool = True
     ) -> np.ndarray | None:
         """[N] chance that `n_annotators` people would diverge: the mean over members of each member's own.
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from distreward.metrics.bootstrap import bootstrap_estimates
+from distreward.metrics.calibration import divergence_calibration
 from distreward.metrics.functional import diverging_id_auroc, level_calibration, preference_accuracy
 from distreward.scoring.ensemble import EnsemblePredictions
 from distreward.scoring.predictions import PairPredictions, typical_annotators
@@ -33,8 +34,10 @@ def evaluate_predictions(
     Returns:
         `preference_accuracy`, `diverging_id_auroc` (the head's own score, diverging against all the rest),
         `diverging_id_auroc_grid`, `gap_baseline_grid` and, for heads that give level probabilities,
-        `diverging_probability_grid` and `level_calibration`, with `level_calibration_uncalibrated` where the checkpoint
-        has a calibration and its head gives levels without; `n_annotators` used by the probability. For an ensemble,
+        `diverging_probability_grid`, `level_calibration` and `diverging_calibration` (each pair at its own number of
+        annotators), and where the checkpoint is calibrated and its head gives levels without, also
+        `diverging_probability_uncalibrated_grid`, `level_calibration_uncalibrated` and `diverging_calibration_uncalibrated`;
+        `n_annotators` used by the grids. For an ensemble,
         `ensemble`: means over pairs of `level_entropy.{total, people, model}` (nats), where there are levels, and of
         `gap_variance.{people, model}` (squared units of reward; no `people` for a scalar head).
     """
@@ -58,8 +61,15 @@ def evaluate_predictions(
         metrics["level_calibration"] = level_calibration(probs, counts, **options)
         metrics["n_annotators"] = n_annotators
         raw = predictions.level_probs(calibrated=False)
+        own_n = np.maximum(np.asarray(counts).sum(1), 1)
+        chance = predictions.diverging_probability(own_n)
+        metrics["diverging_calibration"] = divergence_calibration(chance, counts, **options)
         if raw is not None and predictions.is_calibrated:
             metrics["level_calibration_uncalibrated"] = level_calibration(raw, counts, **options)
+            chance = predictions.diverging_probability(own_n, calibrated=False)
+            metrics["diverging_calibration_uncalibrated"] = divergence_calibration(chance, counts, **options)
+            closed = predictions.diverging_probability(n_annotators, calibrated=False)
+            metrics["diverging_probability_uncalibrated_grid"] = diverging_id_auroc(closed, counts, **options)["grid"]
     if isinstance(predictions, EnsemblePredictions):
         metrics["ensemble"] = uncertainty(predictions, groups, n_bootstrap, seed)
     return metrics

@@ -14,8 +14,9 @@ from distreward.metrics.divergence import (
     likert_divergence,
     mean_variance_divergence,
 )
-from distreward.modeling.heads import MEAN_AND_STD, N_FACTORS
+from distreward.modeling.heads import CALIBRATIONS, MEAN_AND_STD, N_FACTORS
 from distreward.modeling.output import RewardOutput
+from distreward.scoring.divergence_model import recalibrated
 from distreward.scoring.level_model import (
     NEUTRAL,
     likert_levels,
@@ -44,7 +45,8 @@ class PairPredictions:
         std_a, std_b: [N] standard deviations, or None for a scalar head.
         rating_probs_a, rating_probs_b: [N, 5] probabilities of ratings 1..5, or None without a Likert head.
         factors_a, factors_b: [N, 4] of a `taste_factors` head, else None.
-        reward_head: the checkpoint's `reward_head` entry (type, cdf, level_smoothing, lambda, calibration ...).
+        reward_head: the checkpoint's `reward_head` entry (type, cdf, level_smoothing, lambda, calibration,
+            divergence_calibration ...).
         strength_known: [N] bool: for which pairs labels say how strong a preference is; levels of the others have no
             mass on the slight ones, as their labels have none. None: for all.
     """
@@ -62,8 +64,8 @@ class PairPredictions:
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether the checkpoint has a calibration of its level distribution."""
-        return "calibration" in self.reward_head
+        """Whether the checkpoint has a calibration, of its level distribution or of its chance to diverge."""
+        return any(name in self.reward_head for name in CALIBRATIONS)
 
     def with_strength_known(self, strength_known: np.ndarray) -> "PairPredictions":
         """The same predictions with `strength_known` [N] set."""
@@ -73,6 +75,13 @@ class PairPredictions:
     def reward_gap(self) -> np.ndarray:
         """[N] mean_A - mean_B; positive means A is preferred."""
         return self.mean_a - self.mean_b
+
+    def with_gap_scaled(self, factor: float) -> "PairPredictions":
+        """The same predictions with the reward gap times `factor`, around the mean of both rewards."""
+        if factor == 1:
+            return self
+        middle, half = (self.mean_a + self.mean_b) / 2, factor * self.reward_gap / 2
+        return replace(self, mean_a=middle + half, mean_b=middle - half)
 
     def moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """mean_A, std_A, mean_B, std_B of two uncorrelated rewards with the same difference; heads with a std.
@@ -91,7 +100,7 @@ class PairPredictions:
 
         Mean-variance: the probabilities the training loss saw, smoothing included, at rho = 0 (the paper uses rho in
         training only). Likert: the difference of two independent ratings. Where the checkpoint's entry holds a
-        `calibration` (`scoring.calibration`), its parameters take the place of the neutral ones. Without
+        `calibration` (`scoring.level_calibration`), its parameters take the place of the neutral ones. Without
         `strength_known`, a model that learnt from labels without strength predicts such labels.
 
         Args:
@@ -131,11 +140,24 @@ class PairPredictions:
         return gap_divergence(self.mean_a, self.mean_b)
 
     def diverging_probability(
-        self, n_annotators: int = DEFAULT_ANNOTATORS, calibrated: bool = True
+        self, n_annotators: int | np.ndarray = DEFAULT_ANNOTATORS, calibrated: bool = True
     ) -> np.ndarray | None:
-        """[N] chance in 0..1 that `n_annotators` people would diverge; None where there are no `level_probs`."""
-        probs = self.level_probs(calibrated)
-        return None if probs is None else diverging_probability(probs, n_annotators)
+        """[N] chance in 0..1 that `n_annotators` people would diverge; None where there are no `level_probs`.
+
+        The closed form of `metrics.divergence` on the predicted levels. Where the checkpoint's entry holds a
+        `divergence_calibration` (`scoring.divergence_calibration`), its gap scale and Platt scaling are applied.
+
+        Args:
+            n_annotators: one number >= 1, or one per pair [N].
+            calibrated: False leaves both calibrations out: the closed form on the levels as trained.
+        """
+        entry = self.reward_head.get("divergence_calibration") if calibrated else None
+        seen = self if entry is None else self.with_gap_scaled(entry["gap_scale"])
+        probs = seen.level_probs(calibrated)
+        if probs is None:
+            return None
+        chance = diverging_probability(probs, n_annotators)
+        return chance if entry is None else recalibrated(chance, n_annotators, entry["slope"], entry["intercept"])
 
     @classmethod
     def from_columns(cls, columns: np.ndarray, reward_head: dict[str, Any]) -> "PairPredictions":

@@ -10,9 +10,9 @@ from distreward.levels import N_LEVELS
 from distreward.metrics.calibration import level_calibration, level_log_loss
 from distreward.metrics.divergence import tune_lambda
 from distreward.metrics.functional import diverging_id_auroc, preference_accuracy
-from distreward.modeling.heads import MEAN_AND_STD
+from distreward.modeling.heads import MEAN_AND_STD, drop_calibrations
 from distreward.modeling.output import RewardOutput
-from distreward.scoring.calibration import CalibrationFit, announce, fit_calibration
+from distreward.scoring.calibration import Calibrations, announce, fit_calibration
 from distreward.scoring.level_model import without_strength
 from distreward.scoring.predictions import PairPredictions, output_columns, typical_annotators
 from distreward.trainers.running import are_finite, diverging_share
@@ -21,12 +21,12 @@ from distreward.trainers.running import are_finite, diverging_share
 class DevelopmentRecords:
     """One row per evaluated pair, gathered over processes without the duplicates that fill up the last batch.
 
-    `calibration_fit` is what came of the last calibration, None before the first.
+    `calibrations` is what came of the last fit, None before the first.
     """
 
     def __init__(self):
         self._rows: list[np.ndarray] = []
-        self.calibration_fit: CalibrationFit | None = None
+        self.calibrations: Calibrations | None = None
 
     def clear(self) -> None:
         self._rows = []
@@ -55,8 +55,8 @@ class DevelopmentRecords:
     def metrics(self, reward_head: dict, tune: bool, calibrate: bool = False) -> dict[str, float]:
         """Loss, accuracy, log loss and AUROC over all pairs.
 
-        With `tune`, first sets `reward_head["lambda"]` on these pairs, and with `calibrate` too its `calibration`, or takes
-        that away where it does not help.
+        With `tune`, first sets `reward_head["lambda"]` on these pairs, and with `calibrate` too its calibrations, or
+        takes those away that do not help.
 
         AUROCs are left out where the set has no diverging pair, or no other pair with two or more annotators; what a
         distribution is needed for is left out where there is none. The keys: docs/training-logs.md.
@@ -79,14 +79,13 @@ class DevelopmentRecords:
         return metrics | widths(predictions) | divergence_metrics(predictions, counts, tune)
 
     def _calibrate(self, predictions: PairPredictions, counts: np.ndarray) -> None:
-        """Fit a calibration into the `reward_head` of `predictions`; says so when what comes of it is news."""
-        before, entry = self.calibration_fit, predictions.reward_head
-        self.calibration_fit = fit = fit_calibration(predictions, counts, predictions.strength_known)
-        entry.pop("calibration", None)
-        if fit.calibration is not None:
-            entry["calibration"] = fit.calibration
-        if before is None or (before.calibration is None) != (fit.calibration is None):
-            announce(fit)
+        """Fit calibrations into the `reward_head` of `predictions`; says so when what comes of it is news."""
+        before, entry = self.calibrations, predictions.reward_head
+        self.calibrations = fit_calibration(predictions, counts, predictions.strength_known)
+        drop_calibrations(entry)
+        entry.update(self.calibrations.kept)
+        if before is None or before.kept.keys() != self.calibrations.kept.keys():
+            announce(self.calibrations)
 
 
 def widths(predictions: PairPredictions) -> dict[str, float]:

@@ -16,6 +16,7 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import TrainerControl, TrainerState
 
 from distreward.modeling.adapter_files import REWARD_CONFIG
+from distreward.modeling.heads import CALIBRATIONS, drop_calibrations
 
 logger = logging.getLogger("distreward")
 
@@ -139,7 +140,7 @@ def own_evaluation(log_history: Iterable[dict[str, float]], step: int) -> dict[s
     return {name: value for line in reversed(lines) for name, value in line.items() if name != "step"}
 
 
-TUNED = ("lambda", "calibration")
+TUNED = ("lambda", *CALIBRATIONS)
 """Of a `reward_head` entry: what an evaluation tunes for the weights as they are."""
 
 
@@ -153,8 +154,8 @@ class RestoresTuned:
     development: dict[str, float] = {}
 
     def train(self, *args, **kwargs):
-        entry = getattr(self.model.config, "reward_head", None) or {}
-        entry.pop("calibration", None)  # it belongs to the weights as they were
+        # calibrations belong to the weights as they were
+        drop_calibrations(getattr(self.model.config, "reward_head", None) or {})
         return super().train(*args, **kwargs)
 
     def _load_best_model(self) -> None:

@@ -58,12 +58,16 @@ def test_a_checkpoint_is_copied_with_its_calibration(head, save, labels, tmp_pat
     dataset = load_preferences(str(labels))
     counts = np.array([[row.count(level) for level in range(-2, 3)] for row in dataset["preferences"][:]])
     scorer = RewardScorer.from_pretrained(path)
-    wanted = fit_calibration(scorer.score_pairs(dataset), counts).calibration
-    assert results["command"] == "calibrate" and results["why_not"] is None
+    fitted = fit_calibration(scorer.score_pairs(dataset), counts)
+    wanted = fitted.levels.calibration
+    assert results["command"] == "calibrate" and results["why_not"]["calibration"] is None
     assert results["calibration"] == pytest.approx(wanted)
-    assert AutoConfig.from_pretrained(out).reward_head == {**scorer.reward_head, "calibration": results["calibration"]}
+    written = AutoConfig.from_pretrained(out).reward_head
+    assert written["calibration"] == results["calibration"] and written == results["reward_head"]
+    assert ("divergence_calibration" in written) == (results["divergence_calibration"] is not None)
+    assert written.keys() == fitted.applied_to(scorer.reward_head).keys()
     assert results["after"]["log_loss"] == pytest.approx(wanted["log_loss"])
-    assert set(results["held_out"]) == {"log_loss", "brier", "ece", "jensen_shannon", "wasserstein"}
+    assert set(results["held_out"]) == {"log_loss", "brier", "ece", "jensen_shannon", "wasserstein", "diverging"}
     # another fit for every fifth of the prompts: close to, but not the same as, the one to all
     assert results["held_out"]["log_loss"] > results["after"]["log_loss"]
     assert (results["before"] is None) == (head != "mean_variance")
@@ -107,7 +111,9 @@ def test_too_few_labels_leave_the_copy_as_it_was_and_are_said_twice(save, tmp_pa
     assert "WITHOUT a calibration" in said.out
     assert "calibration" not in AutoConfig.from_pretrained(out).reward_head
     results = read(out / "results.json")
-    assert results["calibration"] is None and "18 labels" in results["why_not"] and results["after"] is None
+    assert (
+        results["calibration"] is None and "18 labels" in results["why_not"]["calibration"] and results["after"] is None
+    )
 
 
 def test_an_adapter_is_copied_too(save, labels, tmp_path):

@@ -54,8 +54,8 @@ def test_the_calibration_is_that_of_the_development_pairs(head, pairs, tmp_path)
     found = leave_cell(tmp_path, cell, head, pairs)
     ((run,),) = collect_runs([cell], tmp_path, pairs).values()
     counts = np.array([[row.count(level) for level in range(-2, 3)] for row in pairs["preferences"][:]])
-    wanted = fit_calibration(found["validation"], counts[:30]).calibration
-    assert wanted is not None and run.calibrated.reward_head["calibration"] == wanted
+    wanted = fit_calibration(found["validation"], counts[:30]).applied_to(head)
+    assert "calibration" in wanted and run.calibrated.reward_head == wanted
     assert "calibration" not in run.predicted.reward_head
 
     metrics = summarise({"bradley_terry": [run]}, labelled_pairs(pairs, n_bootstrap=10))["rows"]["bradley_terry"]
@@ -75,9 +75,9 @@ def test_too_few_development_pairs_leave_a_run_as_it_is(pairs, tmp_path, caplog,
     head = {"type": "mean_variance", "cdf": "logistic", "level_smoothing": 0.05}
     leave_cell(tmp_path, cell, head, pairs, n_validation=5)
     ((run,),) = collect_runs([cell], tmp_path, pairs).values()
-    assert run.calibrated is run.predicted
-    assert "mean_variance_kl-seed0-fold0-eta0: not calibrated: too few development labels" in caplog.text
-    assert "15 labels" in caplog.text
+    assert run.calibrated.reward_head == run.predicted.reward_head
+    assert "mean_variance_kl-seed0-fold0-eta0: levels not calibrated: too few development labels" in caplog.text
+    assert "15 labels" in caplog.text and "diverging_probability not calibrated: too few" in caplog.text
 
 
 def test_labels_without_strength_are_met_without(pairs, tmp_path):

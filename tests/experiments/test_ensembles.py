@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from distreward.experiments.collected import ModelRun, stock_runs
 from distreward.experiments.ensembles import ensembles_over_seeds
-from tests.scoring.test_calibration import predictions
+from tests.scoring.test_level_calibration import predictions
 
 
 def run(seed: int, fold: int, pairs=(0, 1, 2)) -> ModelRun:

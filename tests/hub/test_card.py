@@ -144,10 +144,12 @@ def test_a_calibration_is_shown_and_an_older_evaluation_said_to_be_older(model_f
     folder = model_folder()
     config = json.loads((folder / "config.json").read_text())
     config["reward_head"]["calibration"] = {"std_scale": 1.25, "n_labels": 400}
+    config["reward_head"]["divergence_calibration"] = {"gap_scale": 0.5}
     (folder / "config.json").write_text(json.dumps(config))
     card = model_card(read_facts(folder))
     assert "| calibration: std_scale | 1.25 | `config.json` |" in card
-    assert "**Made before the calibration in the table above was set.**" in card
+    assert "| divergence calibration: gap_scale | 0.5 | `config.json` |" in card
+    assert "**Made before the calibrations in the table above was set.**" in card
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -6,7 +6,12 @@ from scipy.stats import wasserstein_distance as scipy_wasserstein
 
 from distreward.errors import InputError
 from distreward.levels import LEVELS
-from distreward.metrics.calibration import jensen_shannon_distance, level_calibration, wasserstein_distance
+from distreward.metrics.calibration import (
+    divergence_calibration,
+    jensen_shannon_distance,
+    level_calibration,
+    wasserstein_distance,
+)
 
 METRICS = ("brier", "ece", "jensen_shannon", "wasserstein")
 
@@ -117,3 +122,38 @@ def test_mistakes_name_the_row():
         level_calibration(probs, counts / 4 + 0.1)
     with pytest.raises(InputError, match="n_bins"):
         level_calibration(probs, counts, n_bins=0)
+
+
+# --- the chance to diverge
+
+
+def test_the_chance_to_diverge_by_hand():
+    # three pairs with two annotators or more: diverged, agreed, agreed; the fourth has one and is left out
+    counts = [[1, 0, 0, 0, 1], [0, 0, 0, 0, 2], [0, 0, 3, 0, 0], [0, 0, 0, 0, 1]]
+    found = divergence_calibration([0.8, 0.4, 0.0, 0.9], counts, n_bootstrap=0)
+    assert found["brier"]["value"] == pytest.approx((0.2**2 + 0.4**2 + 0) / 3)
+    assert found["log_loss"]["value"] == pytest.approx(-(np.log(0.8) + np.log(0.6) + np.log(1 - 1e-6)) / 3)
+    assert found["predicted"]["value"] == pytest.approx(0.4) and found["observed"]["value"] == pytest.approx(1 / 3)
+    assert all(estimate["n"] == 3 for estimate in found.values())
+
+
+def test_the_observed_share_is_the_best_constant_chance():
+    counts = np.array([[1, 0, 0, 0, 1], [0, 0, 0, 0, 2], [0, 0, 2, 0, 0], [0, 0, 0, 2, 0]])
+    brier = {
+        c: divergence_calibration(np.full(4, c), counts, n_bootstrap=0)["brier"]["value"] for c in (0.2, 0.25, 0.3)
+    }
+    assert min(brier, key=brier.get) == 0.25
+
+
+def test_intervals_of_the_chance_draw_whole_prompts():
+    counts = np.array([[1, 0, 0, 0, 1], [0, 0, 0, 0, 2]] * 20)
+    found = divergence_calibration(np.tile([0.9, 0.1], 20), counts, groups=[n // 2 for n in range(40)], n_bootstrap=50)
+    # every prompt has one pair of each kind, so no draw of prompts changes the share
+    assert found["observed"]["ci_low"] == found["observed"]["ci_high"] == 0.5
+
+
+def test_a_chance_that_is_none_is_refused():
+    with pytest.raises(InputError, match="`chance` holds 1.5, wanted probabilities in 0..1"):
+        divergence_calibration([1.5], [[1, 0, 0, 0, 1]])
+    with pytest.warns(UserWarning, match="none of 1 pairs has two annotators"):
+        assert np.isnan(divergence_calibration([0.5], [[0, 0, 0, 0, 1]])["brier"]["value"])

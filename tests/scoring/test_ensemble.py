@@ -11,7 +11,7 @@ from distreward.levels import LEVELS
 from distreward.metrics.divergence import diverging_probability
 from distreward.modeling import reward_head_entry
 from distreward.scoring import EnsemblePredictions, PairPredictions, evaluate_predictions
-from tests.scoring.test_calibration import TRUE, labels, predictions
+from tests.scoring.test_level_calibration import TRUE, labels, predictions
 
 HEADS = ("scalar", "mean_variance", "likert")
 

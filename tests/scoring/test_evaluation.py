@@ -36,7 +36,7 @@ def predictions(head: str, n: int = len(COUNTS)) -> PairPredictions:
 @pytest.mark.parametrize("head", GRIDS)
 def test_the_keys_a_script_may_rely_on(head):
     metrics = evaluate_predictions(predictions(head), COUNTS, n_bootstrap=20)
-    probabilities = set() if head == "scalar" else {"level_calibration", "n_annotators"}
+    probabilities = set() if head == "scalar" else {"level_calibration", "diverging_calibration", "n_annotators"}
     assert set(metrics) == {"preference_accuracy", "diverging_id_auroc"} | GRIDS[head] | probabilities
     for estimate in (metrics["preference_accuracy"], metrics["diverging_id_auroc"]):
         assert set(estimate) == ESTIMATE and estimate["ci_low"] <= estimate["value"] <= estimate["ci_high"]
@@ -50,6 +50,22 @@ def test_the_keys_a_script_may_rely_on(head):
         calibration = metrics["level_calibration"]
         assert {"brier", "ece", "jensen_shannon", "wasserstein"} <= set(calibration)
         assert all(set(calibration[name]) == ESTIMATE for name in ("brier", "ece", "jensen_shannon", "wasserstein"))
+        assert set(metrics["diverging_calibration"]) == {"brier", "log_loss", "predicted", "observed"}
+
+
+def test_a_calibrated_model_shows_both_chances_to_diverge():
+    p = predictions("mean_variance")
+    fit = {"gap_scale": 0.0, "slope": 1.0, "intercept": -3.0}
+    found = replace(p, reward_head={**p.reward_head, "divergence_calibration": fit})
+    metrics, plain = (evaluate_predictions(x, COUNTS, n_bootstrap=5) for x in (found, p))
+    assert metrics["level_calibration"] == plain["level_calibration"]  # levels are another question
+    assert metrics["diverging_calibration_uncalibrated"] == plain["diverging_calibration"]
+    assert metrics["diverging_probability_uncalibrated_grid"] == plain["diverging_probability_grid"]
+    assert metrics["diverging_probability_grid"] != plain["diverging_probability_grid"]
+    # log odds are 3 lower: the mean chance falls, the share of pairs that diverge is what it is, 2 of 5
+    shown = metrics["diverging_calibration"]
+    assert shown["predicted"]["value"] < plain["diverging_calibration"]["predicted"]["value"]
+    assert shown["observed"]["value"] == pytest.approx(0.4)
 
 
 def test_metrics_of_a_scalar_model_by_hand():

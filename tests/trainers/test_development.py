@@ -16,7 +16,9 @@ from distreward.data.encoding import encode_response
 from distreward.losses import mean_variance_kl_loss
 from distreward.metrics.divergence import tune_lambda
 from distreward.modeling import AutoRewardModel, RewardOutput, reward_head_entry
+from distreward.modeling.heads import CALIBRATIONS
 from distreward.scoring.calibration import fit_calibration
+from distreward.scoring.level_calibration import fit_level_calibration
 from distreward.scoring.predictions import PairPredictions, output_columns
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
 from distreward.trainers.development import DevelopmentRecords
@@ -201,16 +203,19 @@ def many(head: dict, strength_known=1.0, n=60):
 def test_calibrating_sets_the_entry_that_the_fit_gives(kind):
     head = reward_head_entry(kind)
     records, predicted, counts = many(head)
-    wanted = fit_calibration(predicted, counts).calibration
+    wanted = fit_level_calibration(predicted, counts).calibration
     assert "calibration" not in head and wanted is not None
     plain = records.metrics(head, tune=True)
     assert "calibration" not in head and ("log_loss" in plain) == (kind == "mean_variance")
     assert "calibration" not in head and not records.metrics(head, tune=False, calibrate=True).keys() - plain.keys()
 
     metrics = records.metrics(head, tune=True, calibrate=True)
-    assert head["calibration"] == wanted == records.calibration_fit.calibration
+    assert head["calibration"] == wanted == records.calibrations.levels.calibration
+    both = fit_calibration(predicted, counts).kept
+    assert {name: head[name] for name in CALIBRATIONS if name in head} == both
     assert metrics["log_loss"] == pytest.approx(wanted["log_loss"])
     if kind == "mean_variance":
+        assert "divergence_calibration" in both
         assert metrics["log_loss_uncalibrated"] == pytest.approx(plain["log_loss"]) and wanted["std_scale"] > 2
     assert metrics["diverging_id_auroc"] == plain["diverging_id_auroc"] and "diverging_probability_auroc" in metrics
 
@@ -237,7 +242,7 @@ def test_news_of_the_calibration_are_told_once(gap, caplog, monkeypatch):
     told = "not calibrated: too few development labels to fit it (19 labels, wanted 50"
     # once, though where the command line ran before, pytest's handler sits on the logger and on the root
     assert len({id(entry) for entry in caplog.records if told in entry.getMessage()}) == 1
-    assert small.calibration_fit.calibration is None and "calibration" not in head
+    assert small.calibrations.levels.calibration is None and "calibration" not in head
     many(head)[0].metrics(head, tune=True, calibrate=True)
     assert "calibrated on 240 labels of 60 development pairs: log loss" in caplog.text
 
@@ -391,9 +396,11 @@ def test_the_best_weights_come_with_their_own_calibration(make_trainer, more_pai
     trainer = make_trainer(evaluated=more_pairs, per_device_train_batch_size=3, learning_rate=3e-2)
     entry = trainer.model.config.reward_head
     entry["calibration"] = {"std_scale": 9.0, "tie": 1.0, "slight": 2.0}  # of other weights
+    entry["divergence_calibration"] = {"gap_scale": 0.0, "slope": 9.0, "intercept": 9.0}
     trainer.train()
     best = json.loads((Path(trainer.state.best_model_checkpoint) / "config.json").read_text())["reward_head"]
     assert entry.get("calibration") == best.get("calibration") != {"std_scale": 9.0, "tie": 1.0, "slight": 2.0}
+    assert entry.get("divergence_calibration", {}).get("slope") != 9
     kept = entry.get("calibration")
     trainer.evaluate()
     assert entry.get("calibration") == pytest.approx(kept)

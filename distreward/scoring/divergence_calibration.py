@@ -1,0 +1,90 @@
+"""Fitting `diverging_probability` of a checkpoint to what development pairs show: which of them diverged.
+
+`gap_scale` is chosen as the paper chooses lambda, by the AUROC of diverging pairs against the others; it stays as near to 1 as
+AUROCs that cannot be told apart allow. `slope` and `intercept` are then fitted by maximum likelihood, every pair at its own
+number of annotators, and kept only where they help more than two useless parameters would by chance (Akaike's criterion).
+"""
+
+import numpy as np
+from scipy.optimize import minimize
+
+from distreward.data.agreement import agreement_masks
+from distreward.metrics.bootstrap import WeightedAUROC
+from distreward.metrics.checks import as_counts
+from distreward.metrics.divergence import diverging_probability
+from distreward.modeling.heads import MEAN_AND_STD
+from distreward.scoring.divergence_model import NEUTRAL_DIVERGENCE, log_odds
+from distreward.scoring.level_calibration import PRIOR_STD, CalibrationFit
+from distreward.scoring.predictions import PairPredictions, typical_annotators
+
+MIN_OF_A_CLASS = 10
+"""Fewest diverging pairs, and fewest others, that a fit is made to."""
+
+GAP_SCALES = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""The values of `gap_scale` that are tried."""
+
+AUROC_TOLERANCE = 0.001
+"""AUROCs this close count as equal, so that a difference which is none does not move `gap_scale` away from 1."""
+
+
+def fit_divergence_calibration(predictions: PairPredictions, counts: np.ndarray) -> CalibrationFit:
+    """Fit `gap_scale`, `slope` and `intercept` of `predictions` to labels.
+
+    Args:
+        predictions: of N DEVELOPMENT pairs, with the calibration of their levels where there is one; a
+            `divergence_calibration` that their checkpoint has is left out of account.
+        counts: [N, 5] annotators per level; pairs with fewer than two are left out.
+
+    Returns:
+        The fit. Its `calibration`, for `reward_head["divergence_calibration"]`: the parameters (`scoring.divergence_model`),
+        `n_pairs`, `n_diverging`, `auroc` at the typical number of annotators and `log_loss` in nats per pair, and the
+        same as `auroc_uncalibrated` and `log_loss_uncalibrated` for the closed form.
+    """
+    counts = as_counts(counts)
+    several = counts.sum(1) >= 2
+    diverging = agreement_masks(counts)["diverging"][several]
+    n_diverging, n_others = int(diverging.sum()), int((~diverging).sum())
+    if predictions.level_probs() is None:
+        return CalibrationFit(None, "the head has no level probabilities")
+    if min(n_diverging, n_others) < MIN_OF_A_CLASS:
+        return CalibrationFit(
+            None,
+            f"too few development pairs to fit it ({n_diverging} diverging and {n_others} others with two or more "
+            f"annotators, wanted {MIN_OF_A_CLASS} of each)",
+        )
+    own_n, typical = counts[several].sum(1), typical_annotators(counts)
+
+    def chances(gap_scale: float, n_annotators: int | np.ndarray) -> np.ndarray:
+        return diverging_probability(predictions.with_gap_scaled(gap_scale).level_probs()[several], n_annotators)
+
+    scales = GAP_SCALES if predictions.reward_head["type"] in MEAN_AND_STD else (1.0,)
+    aurocs = [WeightedAUROC(chances(scale, typical), diverging)() for scale in scales]
+    chosen = max(number for number, auroc in enumerate(aurocs) if auroc >= max(aurocs) - AUROC_TOLERANCE)
+    odds = log_odds(chances(scales[chosen], own_n))
+    slope, intercept = _platt(odds, diverging)
+    plain, fitted = (_log_loss(values, diverging) for values in (odds, slope * odds + intercept))
+    if (plain - fitted) * len(odds) <= 2:  # nats; a parameter each
+        slope, intercept, fitted = NEUTRAL_DIVERGENCE["slope"], NEUTRAL_DIVERGENCE["intercept"], plain
+    found = {"gap_scale": scales[chosen], "slope": slope, "intercept": intercept}
+    if found == NEUTRAL_DIVERGENCE:
+        return CalibrationFit(None, f"it does not help on {len(odds)} development pairs ({n_diverging} diverging)")
+    facts = {"n_pairs": len(odds), "n_diverging": n_diverging, "auroc": float(aurocs[chosen]), "log_loss": fitted}
+    without = {"auroc": float(aurocs[-1]), "log_loss": _log_loss(log_odds(chances(1.0, own_n)), diverging)}
+    return CalibrationFit(found | facts | {f"{name}_uncalibrated": value for name, value in without.items()})
+
+
+def _platt(odds: np.ndarray, diverging: np.ndarray) -> tuple[float, float]:
+    """Slope > 0 and intercept of the highest posterior density; the slope's logarithm has the prior of the level parameters."""
+
+    def objective(parameters: np.ndarray) -> float:
+        log_slope, intercept = parameters
+        loss = len(odds) * _log_loss(np.exp(log_slope) * odds + intercept, diverging)
+        return loss + 0.5 * (log_slope / PRIOR_STD) ** 2
+
+    log_slope, intercept = minimize(objective, np.zeros(2), method="BFGS").x
+    return float(np.exp(log_slope)), float(intercept)
+
+
+def _log_loss(odds: np.ndarray, happened: np.ndarray) -> float:
+    """Mean negative log likelihood in nats of events [N] under log odds [N]."""
+    return float(np.logaddexp(0, np.where(happened, -odds, odds)).mean())
