@@ -175,6 +175,10 @@ def test_the_numpy_formulas_are_the_heads_and_the_losses(formulas):
     columns = [np.stack([head.mean, head.std, *[np.full(200, np.nan)] * 5], axis=1) for head in heads]
     ours = PairPredictions.from_columns(np.hstack(columns), calibrated).level_probs()
     assert_allclose(formulas["level_probs"](raw_a, raw_b, calibrated), ours, atol=1e-6)
+    calibrated["divergence_calibration"] = {"gap_scale": 0.3, "slope": 0.6, "intercept": -1.2}
+    for head in (MEAN_VARIANCE, calibrated):
+        ours = PairPredictions.from_columns(np.hstack(columns), head).diverging_probability(3)
+        assert_allclose(formulas["diverging_probability"](raw_a, raw_b, head, 3), ours, atol=1e-5)
 
     logits = 3 * generator.standard_normal((200, 5))
     likert = REWARD_HEADS["likert"].read(torch.tensor(logits), {})

@@ -88,8 +88,8 @@ class DistributionalRewardConfig(RewardConfig):
     calibrate: bool = field(
         default=True,
         metadata={
-            "help": "Where lambda is tuned, on the evaluation set, also fit three numbers that calibrate the predicted level "
-            "distribution, and keep them in config.json if they help (docs/calibration.md). Not with label_aggregation "
+            "help": "Where lambda is tuned, on the evaluation set, also fit the few numbers that calibrate the predicted level "
+            "distribution and chance to diverge, and keep them in config.json if they help (docs/calibration.md). Not with label_aggregation "
             "`majority`: one label per pair is no distribution."
         },
     )
