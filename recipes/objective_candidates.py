@@ -165,14 +165,11 @@ def estimates(runs: dict[str, dict[str, list[Run]]], groups: list[str], n_bootst
     draws = draw_pairs(len(groups), groups, n_bootstrap)
     table: dict[str, Any] = {name: {} for name in runs}
     for metric in runs[REFERENCE]:
-        found = {
-            name: (run_values(metrics[metric], draws), [run.seed for run in metrics[metric]])
-            for name, metrics in runs.items()
-        }
-        for name, (values, seeds) in found.items():
-            table[name][metric] = estimate_of_runs(values, seeds, draws)
+        found = {name: run_values(metrics[metric], draws) for name, metrics in runs.items()}
+        for name, values in found.items():
+            table[name][metric] = estimate_of_runs(values, draws)
             if name != REFERENCE:
-                table[name][metric]["difference"] = estimate_of_runs(values, seeds, draws, baseline=found[REFERENCE])
+                table[name][metric]["difference"] = estimate_of_runs(values, draws, baseline=found[REFERENCE])
     return table
 
 

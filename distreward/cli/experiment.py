@@ -29,7 +29,7 @@ from distreward.experiments.page.drawing import draw_experiment
 from distreward.experiments.page.report import experiment_page
 from distreward.experiments.page.tables import COLUMNS, HEADINGS, LEVEL_COLUMNS, columns_of, ensemble_title, title_of
 from distreward.experiments.page.words import NO_SCORES, NO_STRENGTH
-from distreward.experiments.plan import ETAS, ROWS, Cell, held_out_pairs, plan_cells, usable_rows
+from distreward.experiments.plan import ETAS, ROWS, Cell, fold_of_prompts, held_out_pairs, plan_cells, usable_rows
 from distreward.experiments.provenance import makers, runs_made, settings_list
 from distreward.experiments.running import claim_folder, run_cells, source_commit, source_digest
 from distreward.experiments.settings import BackboneConfig, ExperimentConfig, setting_defaults
@@ -144,7 +144,8 @@ def main(argv: Sequence[str]) -> int:
         for name, path in stock.items():
             score_stock_model(name, path, dataset, tested, config.max_length, folder)
     found = collect_runs(cells, folder, dataset)
-    found |= {name: runs for name in stock if (runs := read_stock_runs(name, dataset, arguments.seeds, folder))}
+    folds = fold_of_prompts(dataset, arguments.folds, arguments.split_seed) if arguments.folds > 1 else None
+    found |= {name: runs for name in stock if (runs := read_stock_runs(name, dataset, arguments.seeds, folder, folds))}
     done = [cell for chosen in chosen_cells(cells, folder).values() for cell, _ in chosen]
     values: dict[str, Any] = {
         "failed": [cell.name for cell in failed],

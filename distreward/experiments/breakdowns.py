@@ -11,8 +11,7 @@ from distreward.analysis.agreement.strata import automatic_strata, strata_values
 from distreward.experiments.collected import ModelRun
 from distreward.experiments.labelled import LabelledPairs, tested_pairs
 from distreward.experiments.summary import metrics_of
-from distreward.metrics.drawn import DrawnMetric
-from distreward.metrics.repeated import estimate_of_runs, values_of_metrics
+from distreward.metrics.repeated import RunValues, estimate_of_runs, values_of_metrics
 
 PART_METRICS = ("preference_accuracy", "diverging_id_auroc", "diverging_probability_auroc", "jensen_shannon")
 """What is broken down; a row has those its head gives."""
@@ -72,16 +71,18 @@ def break_down(
     names = _in_order(parts[here])
     found = {name: {**_sizes(labels, (parts == name) & here), "rows": {}} for name in names}
     for row, runs in tested.items():
-        of_runs = [metrics_of(run.predicted, labels.counts[run.pairs], labels.n_annotators) for run in runs]
-        metrics = [name for name in PART_METRICS if isinstance(of_runs[0].get(name), DrawnMetric)]
+        measured = [metrics_of(run.predicted, labels.counts[run.pairs], labels.n_annotators) for run in runs]
+        metrics = [name for name in PART_METRICS if name in measured[0]]
         tables = []  # per run [1 + K, parts * metrics]
-        for run, of_run in zip(runs, of_runs, strict=True):
+        for run, of_run in zip(runs, measured, strict=True):
             within = [of_run[metric].within(parts[run.pairs] == part) for part in names for metric in metrics]
             tables.append(values_of_metrics(within, run.pairs, labels.draws))
-        values, seeds = np.stack(tables, axis=2), [run.seed for run in runs]  # [1 + K, parts * metrics, R]
+        values = np.stack(tables, axis=2)  # [1 + K, parts * metrics, R]
+        seeds, pairs = [run.seed for run in runs], [run.pairs for run in runs]
         for number, part in enumerate(names):
             for column, metric in enumerate(metrics):
-                estimate = estimate_of_runs(values[:, number * len(metrics) + column], seeds, labels.draws)
+                of_runs = RunValues(values[:, number * len(metrics) + column], seeds, pairs)
+                estimate = estimate_of_runs(of_runs, labels.draws)
                 found[part]["rows"].setdefault(row, {})[metric] = _with_interval_if(
                     enough(found[part], metric), estimate
                 )

@@ -79,10 +79,32 @@ def collect_runs(cells: Sequence[Cell], folder: Path, dataset: Dataset) -> dict[
 
 
 def stock_runs(
-    predicted: PairPredictions, pairs: np.ndarray, seeds: Sequence[int], facts: dict[str, Any] | None = None
+    predicted: PairPredictions,
+    pairs: np.ndarray,
+    seeds: Sequence[int],
+    facts: dict[str, Any] | None = None,
+    folds: np.ndarray | None = None,
 ) -> list[ModelRun]:
-    """A model that was not trained here, as one run per seed, so that it can be compared with those that were.
+    """A model that was not trained here, as one run per seed and fold, so that it can be compared with those that were.
 
-    `predicted` holds the pairs of the data set at the positions `pairs` [M]: those the trained rows are tested on.
+    Args:
+        predicted: of the M pairs that the trained rows are tested on.
+        pairs: [M] their positions in the data set.
+        seeds: of the trained rows.
+        facts: where the model came from.
+        folds: [M] fold that tests each pair; None: all are one test set.
     """
-    return [ModelRun(seed, 0, pairs, predicted, facts or {}) for seed in seeds]
+    folds = np.zeros(len(pairs), dtype=int) if folds is None else np.asarray(folds)
+    parts = {int(fold): np.flatnonzero(folds == fold) for fold in np.unique(folds)}
+    return [
+        ModelRun(seed, fold, pairs[inside], _part(predicted, inside), facts or {})
+        for seed in seeds
+        for fold, inside in parts.items()
+    ]
+
+
+def _part(predicted: PairPredictions, inside: np.ndarray) -> PairPredictions:
+    """The predictions of the pairs at the positions `inside`."""
+    part = PairPredictions.from_columns(predicted.to_columns()[inside], predicted.reward_head)
+    known = predicted.strength_known
+    return part if known is None else part.with_strength_known(known[inside])

@@ -48,8 +48,13 @@ def score_stock_model(
     write_facts(place, {**facts, "seconds": round(time.time() - started, 1)})
 
 
-def read_stock_runs(name: str, dataset: Dataset, seeds: Sequence[int], folder: Path) -> list[ModelRun]:
-    """A stock model as one run per seed, so that it can be compared with trained ones; none where it was not scored yet."""
+def read_stock_runs(
+    name: str, dataset: Dataset, seeds: Sequence[int], folder: Path, folds: np.ndarray | None = None
+) -> list[ModelRun]:
+    """A stock model as one run per seed and fold, as the trained rows have them (`stock_runs`); none where it was not scored yet.
+
+    `folds` [N]: fold that tests each pair of the data set; None without folds.
+    """
     place = folder / "cells" / f"stock-{name}"
     facts = read_facts(place)
     if facts is None:
@@ -58,4 +63,4 @@ def read_stock_runs(name: str, dataset: Dataset, seeds: Sequence[int], folder: P
     at = {pair: number for number, pair in enumerate(dataset["id"][:])}
     pairs = np.array([at[pair] for pair in ids])
     predicted.strength_known = np.array(dataset["strength_known"][:])[pairs]
-    return stock_runs(predicted, pairs, seeds, facts)
+    return stock_runs(predicted, pairs, seeds, facts, None if folds is None else folds[pairs])

@@ -4,6 +4,7 @@ A model that knew where people diverge would be less decided there. C is the res
 the other one (paper, section 3.1).
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,6 @@ def strength_table(tested: dict[str, list[ModelRun]], labels: LabelledPairs) -> 
     """
     table: dict[str, dict[str, Any]] = {}
     for row, runs in tested.items():
-        seeds = [run.seed for run in runs]
         found = [strength_measures(run.predicted, labels.counts[run.pairs], objective_of(row, run)) for run in runs]
         for measure in found[0]:
             defined = [run.pairs[np.isfinite(of_run[measure])] for run, of_run in zip(runs, found, strict=True)]
@@ -88,9 +88,10 @@ def strength_table(tested: dict[str, list[ModelRun]], labels: LabelledPairs) -> 
             estimates = {}
             for category, of_runs in values.items():
                 n = int((labels.masks[category] & here).sum())
-                estimates[category] = {**estimate_of_runs(of_runs, seeds, labels.draws), "n_pairs": n}
-            difference = values["diverging"] - values["high_agreement_preference"]
-            estimates["diverging_minus_agreement"] = estimate_of_runs(difference, seeds, labels.draws)
+                estimates[category] = {**estimate_of_runs(of_runs, labels.draws), "n_pairs": n}
+            diverging, agreement = values["diverging"], values["high_agreement_preference"]
+            difference = replace(diverging, values=diverging.values - agreement.values)
+            estimates["diverging_minus_agreement"] = estimate_of_runs(difference, labels.draws)
             table.setdefault(row, {})[measure] = estimates
     return table
 

@@ -1,7 +1,7 @@
 """From the cells of an experiment to Table 3: one line per way of training, means over seeds and folds, intervals, tests."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,12 @@ from distreward.experiments.plan import REFERENCE_ROW
 from distreward.metrics.repeated import (
     Draws,
     Metric,
-    Run,
+    RunValues,
     accuracy_metric,
     auroc_metric,
     estimate_of_runs,
     jensen_shannon_metric,
-    run_values,
+    values_of_metrics,
 )
 from distreward.scoring import EnsemblePredictions, PairPredictions
 
@@ -39,8 +39,8 @@ GAP_OF = {
 }
 """What the reference is tested with where it has no level probabilities: its -|gap| on the same pairs."""
 
-Runs = dict[str, list[Run]]
-"""Metric name -> the runs of one row."""
+Values = dict[str, RunValues]
+"""Metric name -> the values of a row's runs."""
 
 
 def metrics_of(
@@ -57,35 +57,25 @@ def metrics_of(
     return found | level_metrics(predicted, counts, n_annotators)
 
 
-def runs_of_row(tested: Sequence[ModelRun], labels: LabelledPairs) -> Runs:
-    """The metrics of a row's runs; those of calibrated level distributions under `calibrated_<metric>`."""
-    found: Runs = {}
-    for run in tested:
-        counts = labels.counts[run.pairs]
-        metrics = metrics_of(run.predicted, counts, labels.n_annotators)
-        if run.calibrated is not None:
-            calibrated = level_metrics(run.calibrated, counts, labels.n_annotators)
-            metrics |= {f"{PREFIX}{name}": metric for name, metric in calibrated.items()}
-        for name, metric in metrics.items():
-            found.setdefault(name, []).append(Run(run.seed, run.pairs, metric))
+def metrics_of_run(run: ModelRun, labels: LabelledPairs) -> dict[str, Metric]:
+    """The metrics of a run; those of calibrated level distributions under `calibrated_<metric>`."""
+    counts = labels.counts[run.pairs]
+    found = metrics_of(run.predicted, counts, labels.n_annotators)
+    if run.calibrated is not None:
+        calibrated = level_metrics(run.calibrated, counts, labels.n_annotators)
+        found |= {f"{PREFIX}{name}": metric for name, metric in calibrated.items()}
     return found
 
 
-def average_runs(tested: Sequence[ModelRun], labels: LabelledPairs) -> Runs:
-    """What is to be beaten on each run's pairs: predicting the data set's own average distribution for every one of them.
+def average_of_run(run: ModelRun, labels: LabelledPairs) -> dict[str, Metric]:
+    """What is to be beaten on a run's pairs: predicting the data set's own average distribution for every one of them.
 
     The average is over all pairs, tested ones included; a model never saw those.
     """
     counts = labels.counts[labels.counts.sum(1) > 0]
     average = (counts / counts.sum(1, keepdims=True)).mean(0)
-    found: Runs = {}
-    for run in tested:
-        same, of_run = np.tile(average, (len(run.pairs), 1)), labels.counts[run.pairs]
-        for name, metric in (
-            ("jensen_shannon", jensen_shannon_metric(same, of_run)), ("log_loss", log_loss_metric(same, of_run))
-        ):  # fmt: skip
-            found.setdefault(name, []).append(Run(run.seed, run.pairs, metric))
-    return found
+    same, of_run = np.tile(average, (len(run.pairs), 1)), labels.counts[run.pairs]
+    return {"jensen_shannon": jensen_shannon_metric(same, of_run), "log_loss": log_loss_metric(same, of_run)}
 
 
 def summarise(tested: Mapping[str, Sequence[ModelRun]], labels: LabelledPairs) -> dict[str, Any]:
@@ -94,48 +84,66 @@ def summarise(tested: Mapping[str, Sequence[ModelRun]], labels: LabelledPairs) -
     Returns:
         `rows`: row -> metric -> estimate. `comparisons`: row -> metric -> difference to Bradley-Terry on all labels
         (`REFERENCE_ROW`) in each metric of `COMPARED`, and `<metric>_less_average` to predicting the average distribution; the
-        p-values of one metric are corrected together (`holm`).
+        p-values of one metric are corrected together (`holm`). Runs are compared with those of the same seed on the same pairs
+        (`metrics.repeated.matched`); what has none is not there.
         `average_distribution`: metric -> estimate.
     """
-    rows = {row: runs_of_row(runs, labels) for row, runs in tested.items()}
-    values = {row: values_of(runs, labels.draws) for row, runs in rows.items()}
+    values = {row: values_of(runs, labels, metrics_of_run) for row, runs in tested.items()}
     table = {
-        row: {name: estimate_of_runs(*of_runs, labels.draws) for name, of_runs in found.items()}
+        row: {name: estimate_of_runs(of_runs, labels.draws) for name, of_runs in found.items()}
         for row, found in values.items()
     }
-    averages = {row: values_of(average_runs(runs, labels), labels.draws) for row, runs in tested.items()}
+    averages = {row: values_of(runs, labels, average_of_run) for row, runs in tested.items()}
     fullest = max(averages, key=lambda row: len(tested[row]))
     comparisons: dict[str, dict[str, Any]] = {}
-    for name in COMPARED if REFERENCE_ROW in rows else ():
-        by = name if name in rows[REFERENCE_ROW] else GAP_OF.get(name, name)
-        if by not in rows[REFERENCE_ROW]:
+    for name in COMPARED if REFERENCE_ROW in values else ():
+        by = name if name in values[REFERENCE_ROW] else GAP_OF.get(name, name)
+        if by not in values[REFERENCE_ROW]:
             continue
-        baselines = {row: values[REFERENCE_ROW][by] for row in rows if row != REFERENCE_ROW and name in rows[row]}
+        baselines = {row: values[REFERENCE_ROW][by] for row in values if row != REFERENCE_ROW and name in values[row]}
         _compare(name, name, values, baselines, labels.draws, comparisons)
     for name in AGAINST_AVERAGE:
-        baselines = {row: averages[row][name.removeprefix(PREFIX)] for row in rows if name in rows[row]}
+        baselines = {row: averages[row][name.removeprefix(PREFIX)] for row in values if name in values[row]}
         _compare(f"{name}_less_average", name, values, baselines, labels.draws, comparisons)
-    average = {name: estimate_of_runs(*of_runs, labels.draws) for name, of_runs in averages[fullest].items()}
+    average = {name: estimate_of_runs(of_runs, labels.draws) for name, of_runs in averages[fullest].items()}
     return {"rows": table, "comparisons": comparisons, "average_distribution": average}
 
 
-def values_of(runs: Runs, draws: Draws) -> dict[str, tuple[np.ndarray, list[int]]]:
-    """Metric -> the values of its runs under every draw (`run_values`), and their seeds."""
-    return {name: (run_values(found, draws), [run.seed for run in found]) for name, found in runs.items()}
+def values_of(
+    runs: Sequence[ModelRun], labels: LabelledPairs, metrics: Callable[[ModelRun, LabelledPairs], dict[str, Metric]]
+) -> Values:
+    """The values of a row's runs under every draw, for all that `metrics` makes of a run; a run without a metric is left out
+    of it.
+    """
+    columns: dict[str, list[tuple[np.ndarray, ModelRun]]] = {}
+    for run in runs:
+        of_run = metrics(run, labels)
+        table = values_of_metrics(list(of_run.values()), run.pairs, labels.draws)
+        for name, column in zip(of_run, table.T, strict=True):
+            columns.setdefault(name, []).append((column, run))
+    return {
+        name: RunValues(
+            np.stack([column for column, _ in found], axis=1),
+            [run.seed for _, run in found],
+            [run.pairs for _, run in found],
+        )
+        for name, found in columns.items()
+    }
 
 
 def _compare(
     key: str,
     metric: str,
-    values: Mapping[str, Mapping[str, tuple[np.ndarray, list[int]]]],
-    baselines: Mapping[str, tuple[np.ndarray, list[int]]],
+    values: Mapping[str, Values],
+    baselines: Mapping[str, RunValues],
     draws: Draws,
     comparisons: dict[str, dict[str, Any]],
 ) -> None:
     """Put the differences of every row in `baselines` to its baseline under `key`, corrected for their number."""
     tested = {
-        row: estimate_of_runs(*values[row][metric], draws, baseline=baseline) for row, baseline in baselines.items()
+        row: estimate_of_runs(values[row][metric], draws, baseline=baseline) for row, baseline in baselines.items()
     }
+    tested = {row: estimate for row, estimate in tested.items() if estimate["n"]}
     judged = [estimate for estimate in tested.values() if np.isfinite(estimate["p_value"])]
     for estimate, corrected in zip(judged, holm([one["p_value"] for one in judged]), strict=True):
         estimate["p_value_corrected"] = float(corrected)

@@ -53,6 +53,8 @@ class Draws:
     def times(self, seeds: Sequence[int]) -> np.ndarray:
         """[1 + K, S] how often each of S seeds of training is drawn; once each in the first row."""
         n = len(seeds)
+        if n == 0:
+            return np.empty((len(self.weights), 0), int)
         drawn = np.random.default_rng(self.seed + 1).integers(0, n, size=(len(self.weights) - 1, n))
         return np.concatenate([np.ones((1, n), int), (drawn[:, :, None] == np.arange(n)).sum(1)])
 
@@ -73,10 +75,26 @@ def draw_pairs(n_pairs: int, groups: Sequence[Hashable] | None, n_bootstrap: int
     return Draws(np.stack([np.ones(n_pairs, dtype=np.int64), *draws]).astype(np.uint16), seed)
 
 
-def run_values(runs: Sequence[Run], draws: Draws) -> np.ndarray:
-    """[1 + K, R] the metric of every run under every draw, nan where undefined."""
+@dataclass(frozen=True)
+class RunValues:
+    """The metric of R runs under every draw.
+
+    Attributes:
+        values: [1 + K, R], nan where undefined.
+        seeds: R seeds of training.
+        pairs: R arrays of positions: the pairs of each run.
+    """
+
+    values: np.ndarray
+    seeds: Sequence[int]
+    pairs: Sequence[np.ndarray]
+
+
+def run_values(runs: Sequence[Run], draws: Draws) -> RunValues:
+    """The metric of every run under every draw."""
     found = [values_of_metrics([run.metric], run.pairs, draws) for run in runs]
-    return np.concatenate(found, axis=1) if found else np.empty((len(draws.weights), 0))
+    values = np.concatenate(found, axis=1) if found else np.empty((len(draws.weights), 0))
+    return RunValues(values, [run.seed for run in runs], [run.pairs for run in runs])
 
 
 def values_of_metrics(metrics: Sequence[Metric], pairs: np.ndarray, draws: Draws) -> np.ndarray:
@@ -93,39 +111,66 @@ def values_of_metrics(metrics: Sequence[Metric], pairs: np.ndarray, draws: Draws
 
 
 def estimate_of_runs(
-    values: np.ndarray,
-    seeds: Sequence[int],
-    draws: Draws,
-    confidence: float = 0.95,
-    baseline: tuple[np.ndarray, Sequence[int]] | None = None,
+    runs: RunValues, draws: Draws, confidence: float = 0.95, baseline: RunValues | None = None
 ) -> dict:
     """What `repeated_estimate` returns, from the runs' values: one computation of them serves a table and its tests.
 
     Args:
-        values: [1 + K, R] of `run_values`.
-        seeds: [R] seed of training of each run.
+        runs: of one row.
         draws: that the values are of.
         confidence: of the interval.
-        baseline: values and seeds of the runs to subtract; runs of other seeds than `seeds` do not count.
+        baseline: runs to subtract. Only runs of the same seed on the same pairs are compared (`matched`).
     """
-    names = sorted(set(seeds))
+    sides = [runs] if baseline is None else matched(runs, baseline)
+    names = sorted(set(sides[0].seeds))
     times = draws.times(names)
-    sides = []
-    for table, of in [(values, seeds), *([baseline] if baseline else [])]:
-        column = [number for number, seed in enumerate(of) if seed in names]
-        sides.append((table[:, column], [names.index(of[number]) for number in column]))
+    seeds = [[names.index(seed) for seed in side.seeds] for side in sides]
 
     def value(weights: np.ndarray, rows: slice) -> np.ndarray:
-        means = [_mean_of_runs(table[rows], weights[:, seed]) for table, seed in sides]
-        return means[0] - (means[1] if baseline else 0.0)
+        means = [_mean_of_runs(side.values[rows], weights[:, seed]) for side, seed in zip(sides, seeds, strict=True)]
+        return means[0] - (means[1] if len(means) > 1 else 0.0)
 
     estimates = value(times, slice(None))
-    per_seed = np.concatenate([value(one[None], slice(0, 1)) for one in np.eye(len(names))])
+    per_seed = [value(one[None], slice(0, 1))[0] for one in np.eye(len(names))]
     drawn = estimates[1:]
     low, high = interval(drawn, confidence) if len(drawn) else (np.nan, np.nan)
-    spread = float(np.std(per_seed, ddof=1)) if len(names) > 1 else float("nan")
-    found = {"value": float(estimates[0]), "ci_low": low, "ci_high": high, "n": len(seeds), "std_over_seeds": spread}
+    found = {
+        "value": float(estimates[0]),
+        "ci_low": low,
+        "ci_high": high,
+        "n": len(sides[0].seeds),
+        "std_over_seeds": float(np.std(per_seed, ddof=1)) if len(names) > 1 else float("nan"),
+    }
     return found if baseline is None else {**found, "p_value": _two_sided(drawn)}
+
+
+def matched(runs: RunValues, baseline: RunValues) -> tuple[RunValues, RunValues]:
+    """Those runs of two rows that can be compared, in one order: the same seed of training, tested on the same pairs.
+
+    A run that failed on one side is left out on the other; what is undefined under a draw on one side is taken as undefined
+    on both. So a difference never has other seeds, folds or draws on its left than on its right.
+
+    >>> runs = RunValues(np.array([[0.9, 0.5]]), [0, 0], [np.array([0, 1]), np.array([2, 3])])
+    >>> other = RunValues(np.array([[0.1, 0.2]]), [0, 1], [np.array([2, 3]), np.array([2, 3])])
+    >>> [side.values.tolist() for side in matched(runs, other)]
+    [[[0.5]], [[0.1]]]
+    """
+    place = {key: column for column, key in enumerate(_keys(baseline))}
+    both = [(column, place[key]) for column, key in enumerate(_keys(runs)) if key in place]
+    left, right = (np.array([columns[side] for columns in both], dtype=int) for side in (0, 1))
+    undefined = np.isnan(runs.values[:, left]) | np.isnan(baseline.values[:, right])
+    return tuple(
+        RunValues(
+            np.where(undefined, np.nan, side.values[:, columns]),
+            [side.seeds[column] for column in columns],
+            [side.pairs[column] for column in columns],
+        )
+        for side, columns in ((runs, left), (baseline, right))
+    )
+
+
+def _keys(runs: RunValues) -> list[tuple[int, bytes]]:
+    return [(seed, np.asarray(pairs, np.int64).tobytes()) for seed, pairs in zip(runs.seeds, runs.pairs, strict=True)]
 
 
 def _mean_of_runs(values: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -154,11 +199,12 @@ def repeated_estimate(
         n_pairs: N.
         groups: [N] prompt of each pair.
         n_bootstrap, seed, confidence: of the interval.
-        baseline: runs to subtract, of the same seeds.
+        baseline: runs to subtract; only runs of the same seed on the same pairs are compared.
 
     Returns:
-        `{"value", "ci_low", "ci_high", "n", "std_over_seeds"}`, `n` the number of runs; for a difference also `p_value`,
-        two-sided: twice the smaller share of draws on one side of 0, at least 2 / (draws + 1).
+        `{"value", "ci_low", "ci_high", "n", "std_over_seeds"}`, `n` the number of runs; for a difference that of the runs
+        compared, and also `p_value`, two-sided: twice the smaller share of draws on one side of 0, at least 2 / (draws + 1).
+        All nan, `n` 0, where no run of the baseline fits.
 
     >>> half = Run(0, np.array([0, 1]), lambda weights: 0.5)
     >>> repeated_estimate([half, half], 2, None, n_bootstrap=0)["value"]
@@ -167,8 +213,8 @@ def repeated_estimate(
     if not runs:
         raise InputError("no run of this row is there to average; run its cells first.")
     draws = draw_pairs(n_pairs, groups, n_bootstrap, seed)
-    other = None if baseline is None else (run_values(baseline, draws), [run.seed for run in baseline])
-    return estimate_of_runs(run_values(runs, draws), [run.seed for run in runs], draws, confidence, other)
+    other = None if baseline is None else run_values(baseline, draws)
+    return estimate_of_runs(run_values(runs, draws), draws, confidence, other)
 
 
 def _two_sided(draws: np.ndarray) -> float:

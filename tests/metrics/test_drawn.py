@@ -63,5 +63,5 @@ def test_a_baseline_of_more_seeds_is_cut_to_the_seeds_of_the_row():
     draws = draw_pairs(2, None, 10)
     row = [Run(0, np.array([0, 1]), mean_metric(np.array([0.9, 0.9])))]
     other = [Run(seed, np.array([0, 1]), mean_metric(np.full(2, 0.4 + seed))) for seed in (0, 1)]
-    found = estimate_of_runs(run_values(row, draws), [0], draws, baseline=(run_values(other, draws), [0, 1]))
+    found = estimate_of_runs(run_values(row, draws), draws, baseline=run_values(other, draws))
     assert found["value"] == pytest.approx(0.5) and found["ci_low"] == pytest.approx(0.5)

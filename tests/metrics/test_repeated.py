@@ -10,8 +10,11 @@ from distreward.metrics.repeated import (
     Run,
     accuracy_metric,
     auroc_metric,
+    draw_pairs,
     jensen_shannon_metric,
+    matched,
     repeated_estimate,
+    run_values,
 )
 
 
@@ -83,6 +86,38 @@ def test_folds_are_not_compared_with_each_other():
     first = Run(0, np.array([0, 1]), auroc_metric(np.array([2.0, 1.0]), counts[:2]))
     second = Run(0, np.array([2, 3]), auroc_metric(np.array([102.0, 101.0]), counts[2:]))
     assert repeated_estimate([first, second], 4, None, n_bootstrap=0)["value"] == 1.0
+
+
+def test_only_runs_on_the_same_pairs_are_compared():
+    # fold 1 of the row failed. Fold 0 is hard for both (0.5, 0.4), fold 1 easy (0.9): the difference is 0.5 - 0.4, not
+    # 0.5 - (0.4 + 0.9) / 2
+    row = [constant(0.5, 0, (0, 1))]
+    baseline = [constant(0.4, 0, (0, 1)), constant(0.9, 0, (2, 3))]
+    found = repeated_estimate(row, 4, None, n_bootstrap=20, baseline=baseline)
+    assert found["value"] == pytest.approx(0.1) and found["n"] == 1
+    assert found["ci_low"] == pytest.approx(0.1) and found["ci_high"] == pytest.approx(0.1)
+    # the other way round, fold 1 of the baseline is missing
+    assert repeated_estimate(baseline, 4, None, 20, baseline=row)["value"] == pytest.approx(-0.1)
+
+
+def test_a_draw_that_leaves_one_side_undefined_counts_for_neither():
+    def undefined_without_the_last(weights):
+        return float("nan") if weights[-1] == 0 else 0.7
+
+    first, second = constant(0.4, 0), constant(0.9, 0, (2, 3))
+    other = [Run(0, np.array([0, 1]), undefined_without_the_last), constant(0.8, 0, (2, 3))]
+    draws = draw_pairs(4, None, 40)
+    found = matched(run_values([first, second], draws), run_values(other, draws))
+    lost = draws.weights[:, 1] == 0
+    assert lost.any() and not lost.all()
+    for side in found:
+        np.testing.assert_array_equal(np.isnan(side.values[:, 0]), lost)
+        assert not np.isnan(side.values[:, 1]).any()
+
+
+def test_rows_without_a_run_in_common_have_no_difference():
+    found = repeated_estimate([constant(0.5, 0)], 2, None, 20, baseline=[constant(0.4, 1)])
+    assert found["n"] == 0 and all(np.isnan(found[key]) for key in ("value", "ci_low", "ci_high", "p_value"))
 
 
 def test_no_runs_are_refused():
