@@ -175,6 +175,7 @@ def _keys(runs: RunValues) -> list[tuple[int, bytes]]:
 
 def _mean_of_runs(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     """[K] means over R runs, [K, R] values and how often each run's seed was drawn; undefined values do not count."""
+    values = np.asfortranarray(values)  # one order of addition, however they were put together
     times = np.where(np.isnan(values), 0, times)
     total, n = (np.nan_to_num(values) * times).sum(1), times.sum(1)
     return np.divide(total, n, out=np.full(len(total), np.nan), where=n > 0)
