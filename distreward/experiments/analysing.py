@@ -82,11 +82,12 @@ def missing_runs(tested: Mapping[str, Sequence[ModelRun]], labels: LabelledPairs
         row: int(tested_pairs([run.pairs for run in of_row], len(labels.counts)).sum())
         for row, of_row in tested.items()
     }
-    most = max(pairs.values())
+    most_runs, most_pairs = max(runs.values()), max(pairs.values())
     return [
-        f"{row}: tested on {pairs[row]:,} of {most:,} pairs by {runs[row]} runs: the others failed or are still to be run."
+        f"{row}: tested on {pairs[row]:,} of {most_pairs:,} pairs by {runs[row]} of {most_runs} runs: the others failed or are "
+        "still to be run."
         for row in tested
-        if pairs[row] < most
+        if pairs[row] < most_pairs or runs[row] < most_runs
     ]
 
 

@@ -9,18 +9,32 @@ import numpy as np
 from distreward.experiments.collected import ModelRun
 
 
+def made(runs: Sequence[ModelRun]) -> list[dict[str, Any]]:
+    """The facts of what was really run: a stock model is scored once and stands in every seed and fold."""
+    found = {run.facts.get("stock_model") or (run.seed, run.fold): run.facts for run in runs}
+    return list(found.values())
+
+
 def runs_made(tested: Mapping[str, Sequence[ModelRun]]) -> dict[str, dict[str, Any]]:
-    """Per row: how many runs, their seeds and folds, seconds of training in all, the lambdas tuned and the etas chosen."""
+    """Per row: how many runs, their seeds and folds, seconds of training in all, the lambdas tuned and the etas chosen.
+
+    A stock model has one run, no seeds, and where it came from the Hub its `revision`.
+    """
     found = {}
     for row, runs in tested.items():
+        facts = made(runs)
+        stock = any("stock_model" in of_run for of_run in facts)
         entry: dict[str, Any] = {
-            "runs": len(runs),
-            "seeds": sorted({run.seed for run in runs}),
+            "runs": len(facts),
+            "seeds": [] if stock else sorted({run.seed for run in runs}),
             "folds": sorted({run.fold for run in runs}),
-            "seconds": round(sum(run.facts.get("seconds") or 0.0 for run in runs), 1),
+            "seconds": round(sum(of_run.get("seconds") or 0.0 for of_run in facts), 1),
         }
+        if stock:
+            found[row] = entry | {"revision": facts[0].get("revision")}
+            continue
         lambdas = [run.predicted.reward_head["lambda"] for run in runs if "lambda" in run.predicted.reward_head]
-        etas = [run.facts["cell"]["eta"] for run in runs if run.facts.get("cell", {}).get("eta") is not None]
+        etas = [of_run["cell"]["eta"] for of_run in facts if of_run.get("cell", {}).get("eta") is not None]
         found[row] = entry | ({"lambdas": lambdas} if lambdas else {}) | ({"etas": etas} if etas else {})
     return found
 
@@ -44,6 +58,9 @@ def settings_list(
     ]
     for row, runs in values["runs"].items():
         text = f"{runs['runs']} runs (seeds {_list(runs['seeds'])}; folds {_list(runs['folds'])}), {runs['seconds']:,.0f} s"
+        if not runs["seeds"]:
+            text = f"not trained here, scored once, {runs['seconds']:,.0f} s"
+            text += f"; revision {runs['revision']}" if runs.get("revision") else ""
         if "etas" in runs:
             chosen = sorted(Counter(runs["etas"]).items())
             text += "; eta chosen on development pairs: " + ", ".join(f"{eta:g} ({n} times)" for eta, n in chosen)
@@ -63,9 +80,9 @@ def makers(tested: Mapping[str, Sequence[ModelRun]]) -> list[dict[str, Any]]:
     """
     counted: Counter[tuple[tuple[str, str], ...]] = Counter()
     for runs in tested.values():
-        for run in runs:
-            states = {name: run.facts[name] for name in ("source", "commit") if run.facts.get(name)}
-            states |= run.facts.get("versions") or {}
+        for facts in made(runs):
+            states = {name: facts[name] for name in ("source", "commit") if facts.get(name)}
+            states |= facts.get("versions") or {}
             counted[tuple(states.items())] += 1
     return [{"runs": n, **dict(states)} for states, n in counted.most_common()]
 

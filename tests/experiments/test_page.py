@@ -86,7 +86,15 @@ def test_pairs_that_never_diverge_leave_a_dash_and_a_warning(dataset, tested):
 
 def test_a_row_that_lacks_pairs_is_announced(dataset, tested):
     tested["mse"] = [run_of(np.ones(30), SCALAR)]
-    assert "mse: tested on 30 of 72 pairs by 1 runs" in analyse_experiment(tested, dataset, 0)["warnings"][-1]
+    assert "mse: tested on 30 of 72 pairs by 1 of 2 runs" in analyse_experiment(tested, dataset, 0)["warnings"][-1]
+
+
+def test_a_row_that_lacks_a_seed_is_announced_where_there_are_no_folds(dataset, tested):
+    tested["mean_variance_kl"].pop()
+    assert (
+        "mean_variance_kl: tested on 72 of 72 pairs by 1 of 2 runs"
+        in analyse_experiment(tested, dataset, 0)["warnings"][-1]
+    )
 
 
 def test_no_draws_give_values_without_intervals(dataset, tested):
