@@ -32,11 +32,9 @@ from distreward.experiments.page.words import NO_SCORES, NO_STRENGTH
 from distreward.experiments.plan import ETAS, ROWS, Cell, fold_of_prompts, held_out_pairs, plan_cells, usable_rows
 from distreward.experiments.provenance import makers, runs_made, settings_list
 from distreward.experiments.running import claim_folder, run_cells, source_commit, source_digest
-from distreward.experiments.settings import BackboneConfig, ExperimentConfig, setting_defaults
-from distreward.experiments.stock import read_stock_runs, score_stock_model, stock_names
-from distreward.trainers import DistributionalRewardConfig
-from distreward.trainers.card import run_settings
-from distreward.trainers.objectives import OWN_SETTINGS
+from distreward.experiments.settings import BackboneConfig, ExperimentConfig
+from distreward.experiments.stock import check_stock_model, read_stock_runs, score_stock_model, stock_names
+from distreward.trainers.backbone import check_backbone, opening_kwargs
 
 logger = logging.getLogger("distreward")
 
@@ -52,10 +50,13 @@ inside), results.json and figures/; --render_only makes them anew without traini
 
 ESSENTIAL = (
     "dataset_name", "model_name_or_path", "output_dir", "rows", "seeds", "folds", "etas", "eval_size", "test_size",
-    "stock_models", "split_seed", "n_bootstrap", "by", "figures", "render_only", "learning_rate", "num_train_epochs", "per_device_train_batch_size",
+    "stock_models", "split_seed", "n_bootstrap", "by", "figures", "keep_checkpoints", "render_only", "learning_rate", "num_train_epochs", "per_device_train_batch_size",
     "max_length", "truncation", "chat_template_path", "freeze_backbone", "feature_cache_dir", "eval_every_epochs",
     "use_peft", "lora_r", "load_in_8bit", "load_in_4bit", "dtype", "attn_implementation",
 )  # fmt: skip
+
+NOT_FACTS = ("figures", "keep_checkpoints", "render_only")
+"""Arguments that no number depends on."""
 
 
 @dataclass
@@ -91,6 +92,12 @@ class ExperimentArguments:
         },
     )
     figures: bool = field(default=True, metadata={"help": "Draw figures (needs matplotlib)."})
+    keep_checkpoints: bool = field(
+        default=False,
+        metadata={
+            "help": "Keep the best model of every run; else only its predictions stay, which all tables are made of."
+        },
+    )
     render_only: bool = field(
         default=False, metadata={"help": "Train nothing: make tables, figures and page of the runs that are done."}
     )
@@ -115,16 +122,17 @@ def main(argv: Sequence[str]) -> int:
     parser = CommandParser("experiment", dataclasses, DESCRIPTION, (*ESSENTIAL, *DATA_OPTIONS))
     arguments, config, backbone, options = parser.parse(argv)
     arguments.check()
-    backbone.check()
-    config.model_init_kwargs = backbone.model_init_kwargs() | (config.model_init_kwargs or {})
+    config.check()
+    check_backbone(backbone)
+    settings = settings_of(arguments, config) | backbone.given()
+    config.model_init_kwargs = opening_kwargs(backbone, config.model_init_kwargs)
     dataset = options.load(arguments.dataset_name)
     parts_of(dataset, level_counts(dataset["preferences"][:]), arguments.keys)  # a wrong key is told before training
     rows = usable_rows(dataset, arguments.rows)
     folder = prepare_output_dir(config.output_dir)
     data = describe(arguments.dataset_name, dataset)
-    settings = settings_of(arguments, config) | backbone.given()
     key = {"data": data["fingerprint"], "model": arguments.model_name_or_path, **settings}
-    claim_folder(folder, key, setting_defaults())
+    claim_folder(folder, key)
     cells = list(plan_cells(rows, arguments.seeds, arguments.folds, arguments.etas))
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
@@ -136,13 +144,15 @@ def main(argv: Sequence[str]) -> int:
     stock = stock_names(arguments.stock_models)
     if arguments.render_only:
         failed = [cell for cell in cells if has_failed(cell, folder)]
+        for name, path in stock.items():
+            check_stock_model(name, path, folder)
     else:
         failed = run_cells(
             cells, dataset, arguments.folds, sizes, arguments.split_seed, arguments.model_name_or_path, config, folder,
-            backbone, made_with,
+            backbone, made_with, arguments.keep_checkpoints,
         )  # fmt: skip
         for name, path in stock.items():
-            score_stock_model(name, path, dataset, tested, config.max_length, folder)
+            score_stock_model(name, path, dataset, tested, config.max_length, folder, made_with)
     found = collect_runs(cells, folder, dataset)
     folds = fold_of_prompts(dataset, arguments.folds, arguments.split_seed) if arguments.folds > 1 else None
     found |= {name: runs for name in stock if (runs := read_stock_runs(name, dataset, arguments.seeds, folder, folds))}
@@ -152,7 +162,7 @@ def main(argv: Sequence[str]) -> int:
         "chosen_etas": {cell.name: cell.eta for cell in done},
         "source": source_digest(),
     }
-    facts = {name: value for name, value in vars(arguments).items() if name not in ("figures", "render_only")}
+    facts = {name: value for name, value in vars(arguments).items() if name not in NOT_FACTS}
     facts |= {**options.given(), **settings}
     if found:
         values |= render(
@@ -208,12 +218,11 @@ def warnings_of(cells: Sequence[Cell], failed: Sequence[Cell], folder: Path, dat
     return found
 
 
-def settings_of(arguments: ExperimentArguments, config: DistributionalRewardConfig) -> dict[str, Any]:
-    """What every cell's number depends on besides its own row, seed, fold and eta."""
-    settings = {name: getattr(arguments, name) for name in ("folds", "split_seed", "eval_size", "test_size")}
-    left_out = ("seed", "eta", "label_aggregation", "calibrate")
-    shaping = run_settings(config, OWN_SETTINGS)
-    return settings | {name: value for name, value in shaping.items() if name not in left_out}
+def settings_of(arguments: ExperimentArguments, config: ExperimentConfig) -> dict[str, Any]:
+    """What every cell's number depends on besides its own row, seed, fold and eta, and the backbone's settings."""
+    return {
+        name: getattr(arguments, name) for name in ("folds", "split_seed", "eval_size", "test_size")
+    } | config.shaping()
 
 
 def show(values: dict[str, Any], title: str) -> None:

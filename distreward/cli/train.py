@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from trl import ModelConfig, get_peft_config, get_quantization_config
+from trl import ModelConfig
 
 from distreward.cli.data_options import DATA_OPTIONS, DATASET_HELP, DataOptions
 from distreward.cli.launching import LAUNCH_OPTIONS, LaunchOptions
@@ -22,6 +22,7 @@ from distreward.data.splitting import THE_REST, AtLeast, split_by_prompt
 from distreward.errors import InputError, nearest
 from distreward.modeling.rewriting import write_reward_head
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig, StopOnSignal, last_complete_checkpoint
+from distreward.trainers.backbone import check_backbone, opening_kwargs, target_modules_told, trainer_kwargs
 from distreward.trainers.card import training_facts
 from distreward.trainers.resuming import saved_reward_head
 
@@ -183,8 +184,7 @@ def check_arguments(arguments: TrainArguments, model_arguments: ModelConfig) -> 
         raise InputError(
             "--model_name_or_path is missing: a base model to put the reward head on (directory or Hub id)."
         )
-    if (model_arguments.load_in_8bit or model_arguments.load_in_4bit) and not model_arguments.use_peft:
-        raise InputError("--load_in_8bit and --load_in_4bit train an adapter over the quantised model: add --use_peft.")
+    check_backbone(model_arguments)
     for name in ("eval_share", "test_share"):
         if not 0 <= getattr(arguments, name) < 1:
             raise InputError(f"--{name} is {getattr(arguments, name)}, wanted a share from 0 up to 1.")
@@ -223,30 +223,16 @@ def build_trainer(
     callbacks: Sequence[Any] = (),
 ):
     """The objective's trainer over the splits, as `trl reward` builds its own."""
-    config.model_init_kwargs = {
-        "revision": model_arguments.model_revision,
-        "attn_implementation": model_arguments.attn_implementation,
-        "dtype": model_arguments.dtype,
-        **(config.model_init_kwargs or {}),
-    }
-    model_arguments.lora_task_type = "SEQ_CLS"  # TRL's default, CAUSAL_LM, crashes on sequence classification
-    try:
+    config.model_init_kwargs = opening_kwargs(model_arguments, config.model_init_kwargs)
+    with target_modules_told(model_arguments.lora_target_modules):
         return OBJECTIVES[arguments.objective](
             model=model_arguments.model_name_or_path,
             args=config,
             train_dataset=splits["train"],
             eval_dataset=splits.get("validation"),
-            quantization_config=get_quantization_config(model_arguments),
-            peft_config=get_peft_config(model_arguments),
             callbacks=list(callbacks),
+            **trainer_kwargs(model_arguments),
         )
-    except ValueError as error:  # PEFT has a class of its own for this only from 0.20 on
-        if not str(error).startswith(("No modules were targeted", "Target modules")):
-            raise
-        raise InputError(
-            f"--lora_target_modules {model_arguments.lora_target_modules}: the model has no such modules; pass the names of "
-            "its linear layers (q_proj, v_proj ...) or all-linear."
-        ) from error
 
 
 def checkpoint_to_resume(config: DistributionalRewardConfig, output_dir: Path) -> Path | None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import time
 import traceback
 from dataclasses import asdict, replace
@@ -18,10 +19,14 @@ from distreward.experiments.settings import BackboneConfig
 from distreward.metrics.calibration import level_log_loss
 from distreward.scoring import PairPredictions, RewardScorer
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
+from distreward.trainers.backbone import target_modules_told, trainer_kwargs
 
 logger = logging.getLogger("distreward")
 
 FACTS, PREDICTIONS, FAILURE = "cell.json", "predictions.npz", "failed.txt"
+
+TRAINER_STATE = "trainer_state.json"
+"""The log of a training, in each of its checkpoints."""
 
 
 def run_cell(
@@ -32,6 +37,7 @@ def run_cell(
     folder: Path,
     backbone: BackboneConfig | None = None,
     made_with: dict[str, Any] | None = None,
+    keep_checkpoints: bool = False,
 ) -> dict[str, Any]:
     """Train one cell and predict its development and test pairs.
 
@@ -45,6 +51,7 @@ def run_cell(
         folder: of this cell.
         backbone: precision and adapter of the model; None for TRL's defaults.
         made_with: what else the numbers depend on (data, versions, source), kept in `cell.json`.
+        keep_checkpoints: keep the best model; else only facts and log of its training stay (`drop_checkpoints`).
 
     Returns:
         What `cell.json` holds.
@@ -58,14 +65,18 @@ def run_cell(
         label_aggregation=row.label_aggregation,
         eta=config.eta if cell.eta is None else cell.eta,
         calibrate=False,  # `experiments.calibrated` does it from the predictions, for a table with and without
+        # a cell that was cut off begins anew, so nothing but the best weights is read again; sharded ones cannot go without
+        save_only_model=not (config.fsdp or config.deepspeed),
     )
-    trainer = OBJECTIVES[row.objective](
-        model,
-        args=settings,
-        train_dataset=splits["train"],
-        eval_dataset=splits["validation"],
-        **({} if backbone is None else backbone.trainer_kwargs()),
-    )
+    backbone = backbone or BackboneConfig()
+    with target_modules_told(backbone.lora_target_modules):
+        trainer = OBJECTIVES[row.objective](
+            model,
+            args=settings,
+            train_dataset=splits["train"],
+            eval_dataset=splits["validation"],
+            **trainer_kwargs(backbone),
+        )
     trainer.remove_callback(
         PrinterCallback
     )  # with disable_tqdm it prints every log of every run; a bar counts the runs
@@ -80,6 +91,7 @@ def run_cell(
     found = {name: scorer.score_pairs(splits[name]) for name in ("validation", "test")}
     trainer.end()
     write_predictions(folder, found, {name: splits[name]["id"][:] for name in found})
+    drop_checkpoints(folder / "training", trainer.state.best_model_checkpoint, keep_checkpoints)
     facts = {
         "cell": asdict(cell),
         "reward_head": found["test"].reward_head,
@@ -91,6 +103,26 @@ def run_cell(
     }
     write_facts(folder, facts)
     return facts
+
+
+def drop_checkpoints(folder: Path, best: str | None, keep: bool) -> None:
+    """Free the disk of what the numbers of a finished run do not need: 150 runs of even a small model come to gigabytes.
+
+    Args:
+        folder: of the training, with its checkpoints, `checkpoint-<step>`.
+        best: the checkpoint that counts; None where nothing was evaluated to choose it by, then the last.
+        keep: leave that checkpoint; else nothing but its log, in `folder`, and the facts of the training.
+    """
+    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rsplit("-", 1)[1]))
+    if not checkpoints:
+        return
+    counts = checkpoints[-1] if best is None else folder / Path(best).name
+    if not keep:
+        (counts / TRAINER_STATE).replace(folder / TRAINER_STATE)
+        (folder / "README.md").unlink(missing_ok=True)  # the card of a model that is no longer there
+    for checkpoint in checkpoints:
+        if checkpoint != counts or not keep:
+            shutil.rmtree(checkpoint)
 
 
 def write_predictions(folder: Path, found: dict[str, PairPredictions], ids: dict[str, list[str]]) -> None:

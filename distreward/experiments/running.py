@@ -16,7 +16,7 @@ from distreward.data.encoding import resolve_chat_template
 from distreward.errors import InputError
 from distreward.experiments.cells import FAILURE, note_failure, read_facts, run_cell
 from distreward.experiments.plan import Cell, split_fold
-from distreward.experiments.settings import BackboneConfig
+from distreward.experiments.settings import KEY_FORMAT, BackboneConfig, plain, setting_defaults, told_settings
 from distreward.modeling.tokenizers import open_tokenizer
 from distreward.trainers import DistributionalRewardConfig
 from distreward.trainers.preparation import with_tokens
@@ -26,24 +26,25 @@ logger = logging.getLogger("distreward")
 KEY_FILE = "experiment.json"
 
 
-def claim_folder(folder: Path, key: dict[str, Any], defaults: dict[str, Any] | None = None) -> None:
+def claim_folder(folder: Path, key: dict[str, Any]) -> None:
     """Make `folder` this experiment's, or refuse it if it holds the cells of another one.
 
     Args:
         folder: of the experiment.
-        key: everything a number depends on: data, model, settings. Which rows and seeds are run may change.
-        defaults: values of settings that one side does not name: left at their default, or younger than the cells.
+        key: everything a number depends on: data, model, the settings that are not at their default. Which rows and seeds
+            are run may change.
 
     Raises:
         InputError: naming the first setting that differs.
     """
     file = folder / KEY_FILE
+    key = plain({**key, KEY_FORMAT: 2})
     if file.is_file():
         found = json.loads(file.read_text(encoding="utf-8"))
-        defaults = json.loads(json.dumps(defaults or {}, default=str))
+        defaults, told = setting_defaults(), told_settings(found)
         for name in {**key, **found}:
             then, now = (side.get(name, defaults.get(name)) for side in (found, key))
-            if then != now:
+            if name != KEY_FORMAT and name in told and then != now:
                 raise InputError(
                     f"--output_dir {folder}: holds cells made with {name} = {then!r}, not {now!r}; name another folder, or take "
                     "the old setting."
@@ -65,6 +66,7 @@ def run_cells(
     folder: Path,
     backbone: BackboneConfig | None = None,
     made_with: dict[str, Any] | None = None,
+    keep_checkpoints: bool = False,
 ) -> list[Cell]:
     """Run the cells that are not done yet.
 
@@ -73,7 +75,7 @@ def run_cells(
         dataset: all labelled pairs.
         folds, split_seed: see `split_fold`.
         sizes: development and test size.
-        model, config, backbone, made_with: see `run_cell`.
+        model, config, backbone, made_with, keep_checkpoints: see `run_cell`.
         folder: of the experiment; each cell has a folder in its `cells`.
 
     Returns:
@@ -93,7 +95,7 @@ def run_cells(
             # checkpoints of a run that was killed would count among this run's when the oldest are deleted
             shutil.rmtree(place / "training", ignore_errors=True)
             try:
-                run_cell(cell, splits, model, config, place, backbone, made_with)
+                run_cell(cell, splits, model, config, place, backbone, made_with, keep_checkpoints)
                 (place / FAILURE).unlink(missing_ok=True)
             except InputError:
                 raise  # a setting that no cell can work with
@@ -105,7 +107,9 @@ def run_cells(
 
 def encoded_once(dataset: Dataset, model: str, config: DistributionalRewardConfig) -> Dataset:
     """`dataset` with the tokens every cell would make of it again; as it is where a template brings tokens of its own."""
-    tokenizer = open_tokenizer(model, revision=(config.model_init_kwargs or {}).get("revision"))
+    tokenizer = open_tokenizer(
+        model, **{"trust_remote_code": config.trust_remote_code, **(config.model_init_kwargs or {})}
+    )
     template = resolve_chat_template(config.chat_template_path)
     if template is not None:
         if not Path(template).is_file():
@@ -124,20 +128,19 @@ def source_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def source_commit() -> str | None:
-    """The commit that the package was run from, with `+` where files differ from it; None outside a git checkout."""
-    root = Path(__file__).parents[2]
+def source_commit(root: Path = Path(__file__).parents[2]) -> str | None:
+    """The commit that the package was run from, with `+` where its files differ from it; None outside a git checkout.
+
+    Args:
+        root: the folder that the package lies in.
+    """
     if not (root / ".git").exists():
         return None
     try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "--", Path(__file__).parents[1].name],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
+        head, changed = (
+            subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--", Path(__file__).parents[1].name])
         )
     except (OSError, subprocess.CalledProcessError):  # no git, or a checkout that git does not trust
         return None
-    return head.stdout.strip()[:12] + ("+" if changed.stdout.strip() else "")
+    return head[:12] + ("+" if changed else "")

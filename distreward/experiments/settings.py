@@ -1,14 +1,61 @@
 """How the runs of an experiment are trained where its YAML is silent: the paper's appendix A."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from enum import Enum
 from typing import Any
 
-from trl import ModelConfig, get_peft_config, get_quantization_config
+from trl import ModelConfig
 
 from distreward.errors import InputError
 from distreward.trainers import DistributionalRewardConfig
 
 PAPER_LEARNING_RATE = 5e-5
+
+KEY_FORMAT = "key_format"
+"""In a key whose settings are all those that are not at their default."""
+
+ALWAYS_TOLD = frozenset({
+    "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "num_train_epochs", "max_steps",
+    "per_device_train_batch_size", "gradient_accumulation_steps", "bf16", "fp16", "max_length", "truncation",
+    "chat_template_path", "freeze_backbone", "cdf", "eval_every_epochs", "metric_for_best_model",
+})  # fmt: skip
+"""Settings of training that a reader looks for, whether at their default or not."""
+
+OF_THE_CELLS = {
+    "seed": "every row is trained under several seeds; name them with --seeds.",
+    "label_aggregation": "each row has its own; choose rows with --rows, as bradley_terry_aggregated and bradley_terry.",
+    "eta": "mean_variance_kl is trained with each of --etas and the best counts; name one value there for no choice.",
+    "calibrate": "the tables show every run with and without calibration; leave the option out.",
+    "resume_from_checkpoint": "the same command goes on with the runs that are missing; leave the option out.",
+    "save_only_model": "runs begin anew where they were cut off, so models are all that is saved; leave the option out.",
+    "push_to_hub": "runs are not published; train the model you want with distreward train --push_to_hub.",
+}
+"""Options of training that an experiment settles cell by cell, and what to do instead of giving them."""
+
+NOT_SHAPING = frozenset({
+    *OF_THE_CELLS,
+    # where things lie
+    "output_dir", "feature_cache_dir", "save_on_each_node", "save_total_limit", "enable_jit_checkpoint", "ignore_data_skip",
+    "restore_callback_states_from_checkpoint",
+    # what is said
+    "logging_strategy", "logging_steps", "logging_first_step", "log_on_each_node", "logging_nan_inf_filter", "log_level",
+    "log_level_replica", "include_num_input_tokens_seen", "disable_tqdm", "report_to", "run_name", "project", "trackio_space_id",
+    "trackio_bucket_id", "trackio_static_space_id", "debug", "skip_memory_metrics",
+    # the Hub
+    "hub_token", "hub_private_repo", "hub_model_id", "hub_strategy", "hub_always_push", "hub_revision",
+    # the machine: how the same numbers are come by
+    "per_device_eval_batch_size", "eval_accumulation_steps", "eval_use_gather_object", "gradient_checkpointing",
+    "gradient_checkpointing_kwargs", "activation_checkpointing", "activation_checkpointing_kwargs", "activation_offloading",
+    "torch_empty_cache_steps", "use_cpu", "local_rank", "accelerator_config", "parallelism_config", "dataloader_num_workers",
+    "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor",
+    "dataloader_multiprocessing_context", "dataset_num_proc", "ddp_find_unused_parameters", "ddp_bucket_cap_mb",
+    "ddp_broadcast_buffers", "ddp_static_graph", "ddp_backend", "ddp_timeout", "fsdp", "fsdp_config", "deepspeed",
+    # lists that transformers fills in
+    "include_for_metrics", "pad_to_multiple_of",
+})  # fmt: skip
+"""Settings of training that cells may differ in and still be cells of one experiment; every other one is part of its key."""
 
 
 @dataclass
@@ -37,6 +84,27 @@ class ExperimentConfig(DistributionalRewardConfig):
             self.learning_rate = PAPER_LEARNING_RATE
         super().__post_init__()
 
+    def check(self) -> None:
+        """Refuse options that are another thing's here: given, they would change nothing.
+
+        Raises:
+            InputError: naming the option that is meant.
+        """
+        defaults = {f.name: f.default for f in fields(self)}
+        for name, instead in OF_THE_CELLS.items():
+            value = getattr(self, name)
+            if value != defaults[name] and str(value).lower() != str(defaults[name]).lower():
+                raise InputError(f"--{name} {value}: {instead}")
+
+    def shaping(self) -> dict[str, Any]:
+        """The settings that numbers depend on: those of `ALWAYS_TOLD`, and every one that is not at its default."""
+        found = {}
+        for f in fields(self):
+            value = plain(getattr(self, f.name))
+            if f.name not in NOT_SHAPING and (f.name in ALWAYS_TOLD or value != plain(f.default)):
+                found[f.name] = value
+        return found
+
 
 @dataclass
 class BackboneConfig(ModelConfig):
@@ -47,27 +115,32 @@ class BackboneConfig(ModelConfig):
         default="SEQ_CLS", metadata={"help": "Reward models are sequence classifiers: leave it."}
     )
 
-    def check(self) -> None:
-        """Refuse what no run could work with."""
-        if (self.load_in_8bit or self.load_in_4bit) and not self.use_peft:
-            raise InputError(
-                "--load_in_8bit and --load_in_4bit train an adapter over the quantised model: add --use_peft."
-            )
-
     def given(self) -> dict[str, Any]:
         """What is not at its default: the part of an experiment's settings that numbers depend on."""
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
 
-    def model_init_kwargs(self) -> dict[str, Any]:
-        """For the config of a trainer that opens the model by name."""
-        return {"revision": self.model_revision, "attn_implementation": self.attn_implementation, "dtype": self.dtype}
 
-    def trainer_kwargs(self) -> dict[str, Any]:
-        """`quantization_config` and `peft_config`, made anew for each run: training changes neither, wrapping may."""
-        return {"quantization_config": get_quantization_config(self), "peft_config": get_peft_config(self)}
+def plain(value: Any) -> Any:
+    """A setting as JSON holds it.
+
+    >>> plain(ExperimentConfig("out", report_to="none", bf16=False).lr_scheduler_type)
+    'linear'
+    """
+    return json.loads(json.dumps(value, default=lambda other: other.value if isinstance(other, Enum) else str(other)))
 
 
 def setting_defaults() -> dict[str, Any]:
     """Setting -> default, of both dataclasses; those without a plain default are not there."""
     known = (*fields(ExperimentConfig), *fields(BackboneConfig))
-    return {f.name: f.default for f in known if f.default is not MISSING}
+    return {f.name: plain(f.default) for f in known if f.default is not MISSING}
+
+
+def told_settings(found: Mapping[str, Any]) -> set[str]:
+    """Which settings an experiment's key answers for: of one that is not named it says that it is at its default.
+
+    Keys of earlier versions (without `KEY_FORMAT`) say that of the backbone's settings only; of training they name
+    some, and nothing is known of the others.
+    """
+    of_training = {f.name for f in fields(ExperimentConfig)}
+    known = of_training | {f.name for f in fields(BackboneConfig)} | set(found)
+    return (known if KEY_FORMAT in found else known - (of_training - set(found))) - NOT_SHAPING

@@ -116,7 +116,16 @@ def test_rendering_trains_nothing_and_says_what_is_missing(options, tmp_path, mo
 
 def test_adapters_are_trained_and_scored(options, tmp_path):
     folder = tmp_path / "lora"
-    lora = ["--rows", "mean_variance_kl", "--use_peft", "--lora_target_modules", "q_proj", "v_proj"]
+    lora = [
+        "--rows",
+        "mean_variance_kl",
+        "--keep_checkpoints",
+        "true",
+        "--use_peft",
+        "--lora_target_modules",
+        "q_proj",
+        "v_proj",
+    ]
     assert main([*options, *lora, "--folds", "0", "--test_size", "6", "--output_dir", str(folder)]) == 0
     facts = json.loads((folder / "cells" / "mean_variance_kl-seed0-fold0-eta0" / "cell.json").read_text())
     assert facts["settings"]["use_peft"] is True and facts["settings"]["lora_target_modules"] == ["q_proj", "v_proj"]

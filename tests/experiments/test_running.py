@@ -8,9 +8,14 @@ import pytest
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from distreward.cli.main import main
+from distreward.errors import InputError
 from distreward.experiments import running
+from distreward.experiments.cells import drop_checkpoints, write_facts
 from distreward.experiments.collected import chosen_cells
 from distreward.experiments.plan import Cell
+from distreward.experiments.settings import ExperimentConfig
+from distreward.experiments.stock import check_stock_model, mark_of, score_stock_model
+from distreward.scoring import RewardScorer
 from tests.conftest import make_pairs
 
 
@@ -111,7 +116,7 @@ def test_a_stock_model_stands_in_the_table_on_the_same_pairs(command, base_model
     stock = AutoModelForSequenceClassification.from_pretrained(base_model, num_labels=1)
     stock.save_pretrained(tmp_path / "stock")
     AutoTokenizer.from_pretrained(base_model).save_pretrained(tmp_path / "stock")
-    options = ("--rows", "bradley_terry", "--seeds", "0", "--folds", "0", "--test_size", "6")
+    options = ("--rows", "bradley_terry", "--seeds", "0", "1", "--folds", "0", "--test_size", "6")
     assert command(*options, "--stock_models", str(tmp_path / "stock")) == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert set(results["rows"]) == {"bradley_terry", "stock"}
@@ -121,6 +126,114 @@ def test_a_stock_model_stands_in_the_table_on_the_same_pairs(command, base_model
     shutil.rmtree(tmp_path / "stock")
     assert command(*options, "--stock_models", str(tmp_path / "stock")) == 0
     assert json.loads((tmp_path / "out" / "results.json").read_text())["rows"] == results["rows"]
+    facts = json.loads((tmp_path / "out" / "cells" / "stock-stock" / "cell.json").read_text())
+    assert {"mark", "revision", "data", "versions", "source", "settings", "seconds"} <= set(facts)
+    assert results["runs"]["stock"]["runs"] == 1 and results["runs"]["stock"]["seconds"] == facts["seconds"]
     both = (str(tmp_path / "stock"), str(tmp_path / "elsewhere" / "stock"))
     assert command(*options, "--stock_models", *both) == 2
     assert "has the same name, stock" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_another_model_of_the_same_name_is_not_taken_for_the_one_that_was_scored(tmp_path):
+    for place, weights in (("here", b"one"), ("there", b"one"), ("elsewhere", b"two")):
+        (tmp_path / place / "mine").mkdir(parents=True)
+        (tmp_path / place / "mine" / "model.safetensors").write_bytes(weights)
+    cell = tmp_path / "out" / "cells" / "stock-mine"
+    cell.mkdir(parents=True)
+    here = str(tmp_path / "here" / "mine")
+    write_facts(cell, {"stock_model": "mine", "mark": mark_of(here)})
+    for same in (here, here + "/", str(tmp_path / "there" / "mine")):
+        check_stock_model("mine", same, tmp_path / "out")
+    for other in (str(tmp_path / "elsewhere" / "mine"), "somebody/mine"):
+        with pytest.raises(
+            InputError, match=f"--stock_models {other}: .*stock-mine holds the predictions of another model"
+        ):
+            score_stock_model("mine", other, None, np.arange(2), None, tmp_path / "out")
+    assert str(tmp_path) not in (cell / "cell.json").read_text()
+    # from the Hub: by its name
+    write_facts(cell, {"stock_model": "mine", "mark": mark_of("org/mine")})
+    check_stock_model("mine", "org/mine", tmp_path / "out")
+    with pytest.raises(InputError, match="another model"):
+        check_stock_model("mine", "somebody/mine", tmp_path / "out")
+
+
+def checkpoints_in(folder, steps):
+    for step in steps:
+        checkpoint = folder / f"checkpoint-{step}"
+        checkpoint.mkdir(parents=True)
+        for name in ("model.safetensors", "trainer_state.json"):
+            (checkpoint / name).write_text(f"{step}")
+    for name in ("README.md", "training_facts.json"):
+        (folder / name).write_text("")
+    return folder
+
+
+def files_of(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_of_a_finished_run_its_log_and_facts_stay(tmp_path):
+    folder = checkpoints_in(tmp_path / "training", (9, 10))
+    drop_checkpoints(folder, str(folder / "checkpoint-9"), keep=False)
+    assert files_of(folder) == ["trainer_state.json", "training_facts.json"] and not list(folder.glob("checkpoint-*"))
+    assert (folder / "trainer_state.json").read_text() == "9"
+    nothing_saved = tmp_path / "nothing"
+    nothing_saved.mkdir()
+    drop_checkpoints(nothing_saved, None, keep=False)
+
+
+def test_on_request_the_model_that_counts_stays(tmp_path):
+    for best, kept in (("checkpoint-9", 9), (None, 10)):
+        folder = checkpoints_in(tmp_path / str(kept), (9, 10))
+        drop_checkpoints(folder, best and str(folder / best), keep=True)
+        assert files_of(folder) == [
+            "README.md", f"checkpoint-{kept}/model.safetensors", f"checkpoint-{kept}/trainer_state.json", "training_facts.json",
+        ]  # fmt: skip
+
+
+def test_models_are_kept_where_asked_for_and_cells_without_stay_done(command, tmp_path, monkeypatch):
+    options = ("--rows", "mean_variance_kl", "--etas", "0", "--seeds", "0", "--folds", "0", "--test_size", "6")
+    assert command(*options) == 0
+    cells = tmp_path / "out" / "cells"
+    assert not list(cells.rglob("*.safetensors")) and not list(cells.rglob("optimizer.pt"))
+    assert len(list(cells.rglob("trainer_state.json"))) == 1
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    # a second seed with its model; the first is done, and is neither trained again nor touched
+    assert command(*options[:-5], "0", "1", *options[-4:], "--keep_checkpoints", "true") == 0
+    (checkpoint,) = cells.glob("*/training/checkpoint-*")
+    assert checkpoint.parents[1].name == "mean_variance_kl-seed1-fold0-eta0" and not list(cells.rglob("optimizer.pt"))
+    scorer = RewardScorer.from_pretrained(str(checkpoint))
+    facts = json.loads((checkpoint.parents[1] / "cell.json").read_text())
+    assert scorer.reward_head["lambda"] == facts["reward_head"]["lambda"]
+    assert results["failed"] == []
+    # and without the option again, it stays
+    assert command(*options[:-5], "0", "1", *options[-4:]) == 0
+    assert checkpoint.is_dir()
+
+
+def test_an_adapter_for_layers_that_are_not_there_is_the_users_mistake(command, capsys):
+    options = (
+        "--rows",
+        "bradley_terry",
+        "--seeds",
+        "0",
+        "--folds",
+        "0",
+        "--test_size",
+        "6",
+        "--freeze_backbone",
+        "false",
+    )
+    assert command(*options, "--use_peft", "--lora_target_modules", "nowhere") == 2
+    assert "--lora_target_modules nowhere: the model has no such modules" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_texts_are_encoded_by_the_tokenizer_that_the_runs_open(monkeypatch):
+    opened = {}
+    monkeypatch.setattr(running, "open_tokenizer", lambda model, **kwargs: opened.update(kwargs))
+    monkeypatch.setattr(running, "with_tokens", lambda dataset, tokenizer: dataset)
+    config = ExperimentConfig(
+        "out", report_to="none", bf16=False, trust_remote_code=True, model_init_kwargs={"revision": "v2"}
+    )
+    running.encoded_once(None, "some/model", config)
+    assert opened == {"trust_remote_code": True, "revision": "v2"}
