@@ -34,6 +34,7 @@ class StopOnSignal(TrainerCallback):
         self.interrupted: int | None = None
         self._asked: int | None = None  # of this process
         self._asked_at = 0.0
+        self._question: Question | None = None  # to all processes, not answered yet
         self._previous: dict[int, object] = {}
 
     def on_train_begin(self, args, state: TrainerState, control: TrainerControl, **kwargs) -> None:
@@ -58,6 +59,10 @@ class StopOnSignal(TrainerCallback):
             number, handler = self._previous.popitem()
             signal.signal(number, handler)
 
+    def on_pre_optimizer_step(self, args, state: TrainerState, control: TrainerControl, **kwargs) -> None:
+        if self.interrupted is None and several_processes():
+            self._question = Question(self._asked)
+
     def on_step_end(self, args, state: TrainerState, control: TrainerControl, **kwargs) -> TrainerControl:
         self._agree()
         if self.interrupted is not None:
@@ -74,8 +79,11 @@ class StopOnSignal(TrainerCallback):
 
     def _agree(self) -> None:
         """What one process was asked for, all are asked for: they stop after the same step or wait for each other for ever."""
-        if self.interrupted is None:
-            self.interrupted = signal_of_any(self._asked)
+        if self.interrupted is None and several_processes():
+            question, self._question = self._question or Question(self._asked), None
+            self.interrupted = question.answer()
+        elif self.interrupted is None:
+            self.interrupted = self._asked
         if self.interrupted is not None and self._asked is None:
             self._asked, self._asked_at = self.interrupted, time.monotonic()
 
@@ -89,13 +97,26 @@ def several_processes() -> bool:
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 
-def signal_of_any(own: int | None) -> int | None:
-    """The signal that this process or any other got; to be called by all of them."""
-    if not several_processes():
-        return own
-    number = torch.tensor(own or 0, device=PartialState().device)
-    distributed.all_reduce(number, distributed.ReduceOp.MAX)
-    return int(number) or None
+class Question:
+    """Which signal has any of the processes got? To be put by all of them, at the same point of their work.
+
+    `StopOnSignal` asks before the optimiser's step and looks at the answer after it. So nothing waits: the answer is there
+    when the device has come to where it was asked, and the optimiser's kernels are still queued behind that.
+    """
+
+    def __init__(self, own: int | None):
+        device = PartialState().device
+        number = torch.full(
+            (), own or 0, device=device
+        )  # filled there: to copy a number to the device is to wait for it
+        distributed.all_reduce(number, distributed.ReduceOp.MAX)
+        self._number = number.to("cpu", non_blocking=True)
+        self._arrived = None if device.type == "cpu" else torch.accelerator.current_stream(device).record_event()
+
+    def answer(self) -> int | None:
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        return int(self._number) or None
 
 
 def last_complete_checkpoint(output_dir: str | Path) -> Path | None:

@@ -5,17 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import distributed
 from transformers import TrainerCallback
 from transformers.trainer_callback import TrainerControl
 
 from distreward.trainers import StopOnSignal, last_complete_checkpoint, resuming
-from distreward.trainers.resuming import RestoresTuned, saved_reward_head
+from distreward.trainers.resuming import Question, RestoresTuned, saved_reward_head
 
 # --- finding where to go on
 
@@ -270,14 +272,18 @@ def among_others(monkeypatch):
     """A `StopOnSignal` at work in one of several processes; the others' signal can be set."""
     others = SimpleNamespace(signal=None)
     monkeypatch.setattr(resuming, "several_processes", lambda: True)
-    monkeypatch.setattr(resuming, "signal_of_any", lambda own: own or others.signal)
+    answered = lambda own: SimpleNamespace(answer=lambda signal=own or others.signal: signal)  # noqa: E731
+    monkeypatch.setattr(resuming, "Question", answered)
     stop = StopOnSignal()
     stop.on_train_begin(None, None, None)
     yield stop, others
     stop._restore()
 
 
-def step(stop: StopOnSignal) -> TrainerControl:
+def step(stop: StopOnSignal, meanwhile: Callable[[], object] = lambda: None) -> TrainerControl:
+    """A step, and what happens while the optimiser is at work."""
+    stop.on_pre_optimizer_step(None, None, None)
+    meanwhile()
     return stop.on_step_end(SimpleNamespace(save_total_limit=None), None, TrainerControl())
 
 
@@ -299,6 +305,31 @@ def test_the_signal_of_another_process_stops_this_one(among_others):
     os.kill(os.getpid(), signal.SIGINT)  # the launcher reaches this one while it saves
     stop.on_train_end(None, None, None)
     assert stop.interrupted == signal.SIGTERM
+
+
+def test_a_signal_after_the_question_stops_all_after_the_next_step(among_others):
+    stop, _ = among_others
+    # the others have been told that this process was not asked to stop, and go on
+    assert not step(stop, lambda: os.kill(os.getpid(), signal.SIGINT)).should_training_stop and stop.interrupted is None
+    assert step(stop).should_training_stop and stop.interrupted == signal.SIGINT
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_the_question_goes_to_all_processes(device, monkeypatch):
+    """A group of one process, which is all the others there are; `pytest -m processes` stops two."""
+    backend = {"cpu": "gloo", "cuda": "nccl"}[device]
+    monkeypatch.setattr(resuming, "PartialState", lambda: SimpleNamespace(device=torch.device(device)))
+    distributed.init_process_group(backend, store=distributed.HashStore(), rank=0, world_size=1)
+    try:
+        distributed.all_reduce(torch.zeros(1, device=device))  # the first one sets things up
+        if device == "cuda":
+            torch.cuda.set_sync_debug_mode("error")  # to ask must not wait for the device
+        questions = [Question(own) for own in (None, signal.SIGTERM)]
+        assert [question.answer() for question in questions] == [None, signal.SIGTERM]
+    finally:
+        if device == "cuda":
+            torch.cuda.set_sync_debug_mode("default")
+        distributed.destroy_process_group()
 
 
 def test_a_signal_that_comes_too_late_is_not_lost(among_others):
