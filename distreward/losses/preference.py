@@ -113,7 +113,7 @@ def mean_variance_kl_loss(
         known = strength_known.bool().unsqueeze(-1)
         probs, target = (
             torch.where(known, probs, side_probs(probs)),
-            torch.where(known, target, without_strength(target)),
+            torch.where(known, target, as_sides(target)),
         )
     return kl_divergence(target, probs)
 
@@ -128,10 +128,10 @@ def side_probs(probs: Tensor) -> Tensor:
     return torch.stack([b, b, tie, a, a], dim=-1)
 
 
-def without_strength(shares: Tensor) -> Tensor:
+def as_sides(shares: Tensor) -> Tensor:
     """Shares of levels [..., 5] with everything on B, tie or A: the levels -2, 0 and 2.
 
-    >>> without_strength(torch.tensor([0.25, 0.25, 0.0, 0.125, 0.375]))
+    >>> as_sides(torch.tensor([0.25, 0.25, 0.0, 0.125, 0.375]))
     tensor([0.5000, 0.0000, 0.0000, 0.0000, 0.5000])
     """
     b, _, tie, a, _ = side_probs(shares).unbind(-1)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from distreward.losses.difference import THRESHOLDS, preference_level_probs
-from distreward.losses.preference import LEVEL_SMOOTHING, smooth
+from distreward.losses.preference import LEVEL_SMOOTHING, as_sides, smooth
 from distreward.metrics.divergence import rating_level_probs
 
 _, _, TIE, SLIGHT = THRESHOLDS
@@ -92,10 +92,8 @@ def without_strength(level_probs: np.ndarray, strength_known: np.ndarray) -> np.
     array([[0.1, 0.2, 0.4, 0.2, 0.1],
            [0.3, 0. , 0.4, 0. , 0.3]])
     """
-    b_significant, b_slight, tie, a_slight, a_significant = level_probs.T
-    nothing = np.zeros(len(level_probs))
-    merged = np.stack([b_significant + b_slight, nothing, tie, nothing, a_slight + a_significant], axis=1)
-    return np.where(np.asarray(strength_known, dtype=bool)[:, None], level_probs, merged)
+    sides = as_sides(torch.from_numpy(np.array(level_probs))).numpy()  # torch takes no view that runs backwards
+    return np.where(np.asarray(strength_known, dtype=bool)[:, None], level_probs, sides)
 
 
 def _levels(

@@ -16,7 +16,7 @@ from distreward.losses import (
     mse_loss,
     preference_level_probs,
 )
-from distreward.losses.preference import kl_divergence, log_normal_cdf, side_probs, smooth, without_strength
+from distreward.losses.preference import as_sides, kl_divergence, log_normal_cdf, side_probs, smooth
 
 
 def some_pairs(n: int = 40, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
@@ -248,7 +248,7 @@ def test_smoothing_and_divergence_by_hand():
     )
 
 
-def test_kl_of_labels_without_strength_by_hand():
+def test_kl_of_labels_as_sides_by_hand():
     # as in `test_kl_by_hand`, smoothed: .09345 .23338 .34634 .23338 .09345, so B .32683, tie .34634, A .32683
     # half tie, half A: .5 ln(.5 / .34634) + .5 ln(.5 / .32683) = .1836 + .2126 = .3962
     mean, std_a, std_b = torch.zeros(2), torch.tensor([0.6] * 2), torch.tensor([0.8] * 2)
@@ -259,7 +259,7 @@ def test_kl_of_labels_without_strength_by_hand():
     assert_close(loss, torch.tensor([0.3962, 1.0222]), rtol=0, atol=1e-4)
 
 
-def test_without_strength_only_the_side_of_a_label_counts():
+def test_as_sides_only_the_side_of_a_label_counts():
     q = some_pairs()
     moments = [q[name] for name in ("mean_a", "std_a", "mean_b", "std_b")]
     none = torch.zeros(40)
@@ -273,15 +273,15 @@ def test_without_strength_only_the_side_of_a_label_counts():
     assert (loss <= five + 1e-6).all() and (loss < five - 1e-3).any()
     assert_close(mean_variance_kl_loss(*moments, q["levels"], strength_known=none + 1), five)
     # zero where three shares are right, whatever the five are
-    target = without_strength(smooth(preference_level_probs(*moments), 0.05))
+    target = as_sides(smooth(preference_level_probs(*moments), 0.05))
     assert_close(target.sum(1), none + 1)
     assert_close(mean_variance_kl_loss(*moments, target, strength_known=none), none, rtol=0, atol=1e-6)
 
 
-def test_the_gradient_without_strength_equals_finite_differences_in_float64():
+def test_the_gradient_as_sides_equals_finite_differences_in_float64():
     q = some_pairs()
     mean_b, std_a, std_b = (q[name].double().numpy() for name in ("mean_b", "std_a", "std_b"))
-    shares_of_sides = without_strength(q["levels"]).double().numpy()[:, [0, 2, 4]]
+    shares_of_sides = as_sides(q["levels"]).double().numpy()[:, [0, 2, 4]]
 
     def in_float64(mean_a):
         z = (np.array([-0.5, 0.5]) - (mean_a - mean_b)[:, None]) / np.sqrt(std_a**2 + std_b**2)[:, None]
@@ -302,7 +302,7 @@ def test_the_gradient_without_strength_equals_finite_differences_in_float64():
 def test_sides_by_hand():
     levels = torch.tensor([[0.1, 0.2, 0.3, 0.25, 0.15]])
     assert_close(side_probs(levels), torch.tensor([[0.3, 0.3, 0.3, 0.4, 0.4]]))
-    assert_close(without_strength(levels), torch.tensor([[0.3, 0, 0.3, 0, 0.4]]))
+    assert_close(as_sides(levels), torch.tensor([[0.3, 0, 0.3, 0, 0.4]]))
 
 
 def test_kl_refuses_levels_in_place_of_shares():
