@@ -13,10 +13,10 @@ from torch.nn.functional import softplus
 
 from distreward.levels import RATINGS
 from distreward.losses import THRESHOLDS, preference_level_probs
-from distreward.losses.preference import side_probs, smooth
+from distreward.losses.preference import LEVEL_SMOOTHING, side_probs, smooth
 from distreward.modeling.heads import MIN_STD
 
-SMOOTHING, TIE = 0.05, THRESHOLDS[2]
+TIE = THRESHOLDS[2]
 CONCENTRATION = 4.0
 """Of `dirichlet_multinomial`: a pair's shares scatter around the prediction like those of four people would."""
 
@@ -46,7 +46,7 @@ def mean_variance(
     if slight is not None:
         tie = torch.full_like(slight, TIE)
         borders = {"thresholds": torch.stack([-slight, -tie, tie, slight], dim=-1)}
-    return smooth(preference_level_probs(a[..., 0], std_a, b[..., 0], std_b, rho, **borders), SMOOTHING)
+    return smooth(preference_level_probs(a[..., 0], std_a, b[..., 0], std_b, rho, **borders), LEVEL_SMOOTHING)
 
 
 def learned_thresholds(a: Tensor, b: Tensor, free: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def taste_factors(a: Tensor, b: Tensor, free: Tensor) -> Tensor:
     |f_A - f_B|^2, so two responses that divide people in the same way do not divide them as a pair."""
     variance = (a[..., 1].abs() + MIN_STD) ** 2 + (b[..., 1].abs() + MIN_STD) ** 2
     half = ((variance + (a[..., 2:] - b[..., 2:]).square().sum(-1)) / 2).sqrt()
-    return smooth(preference_level_probs(a[..., 0], half, b[..., 0], half), SMOOTHING)
+    return smooth(preference_level_probs(a[..., 0], half, b[..., 0], half), LEVEL_SMOOTHING)
 
 
 def rating_levels(a: Tensor, b: Tensor, free: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ def rating_levels(a: Tensor, b: Tensor, free: Tensor) -> Tensor:
     ratings = torch.tensor(RATINGS)
     level = (ratings[:, None] - ratings).clamp(-2, 2) + 2
     joint = a.softmax(-1)[..., :, None] * b.softmax(-1)[..., None, :]
-    return smooth(torch.stack([(joint * (level == k)).sum((-1, -2)) for k in range(5)], dim=-1), SMOOTHING)
+    return smooth(torch.stack([(joint * (level == k)).sum((-1, -2)) for k in range(5)], dim=-1), LEVEL_SMOOTHING)
 
 
 def cross_entropy(probs: Tensor, labels: Labels) -> Tensor:
@@ -86,8 +86,7 @@ def dirichlet_multinomial(probs: Tensor, labels: Labels) -> Tensor:
     annotator who says the same says less. Infinite concentration is `cross_entropy`."""
     counts = labels.counts
     if not labels.strength_known:
-        probs = torch.stack([probs[..., :2].sum(-1), probs[..., 2], probs[..., 3:].sum(-1)], dim=-1)
-        counts = torch.stack([counts[..., :2].sum(-1), counts[..., 2], counts[..., 3:].sum(-1)], dim=-1)
+        probs, counts = (side_probs(levels)[..., [0, 2, 4]] for levels in (probs, counts))  # B, tie, A
     n, total = counts.sum(-1), torch.tensor(CONCENTRATION)
     alpha = CONCENTRATION * probs
     terms = torch.lgamma(alpha + counts) - torch.lgamma(alpha)
