@@ -11,8 +11,11 @@ Hardware: two CPU cores, minutes. Expected numbers: results/better_models.md.
 """
 
 import argparse
+import hashlib
 import math
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,7 @@ from distreward.data.encoding import PLAIN_TEMPLATE, closing_length, encode_resp
 from distreward.data.splitting import prompt_key
 from distreward.experiments.calibrated import log_loss_metric
 from distreward.experiments.plan import Cell, split_fold
+from distreward.experiments.running import source_digest
 from distreward.judge.audit.report import markdown_table
 from distreward.levels import RATINGS
 from distreward.metrics.divergence import diverging_probability
@@ -130,6 +134,30 @@ def train_heads(
     return found
 
 
+def key_of(
+    candidate: str, sides: tuple[Tensor, Tensor], labels: Labels, split: dict[str, Tensor], seeds: list[int]
+) -> str:
+    """16 hex digits that change with all that the numbers of `train_heads` depend on: features (and so backbone and texts),
+    labels, rows of the fold, seeds, and the code of this study and of the library."""
+    digest = hashlib.sha256(repr((candidate, labels.strength_known, seeds, source_digest())).encode())
+    for name in ("candidates.py", "objective_candidates.py"):
+        digest.update(Path(__file__).with_name(name).read_bytes())
+    for part in (*sides, labels.counts, labels.ratings, *(split[name] for name in sorted(split))):
+        digest.update(repr(tuple(part.shape)).encode() + part.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def kept(file: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays in a file; they are made, and written in one piece, where it is not there."""
+    if not file.is_file():
+        temporary = file.with_suffix(".tmp")
+        with temporary.open("wb") as stream:
+            np.savez(stream, **make())
+        temporary.replace(file)
+    with np.load(file) as found:
+        return dict(found)
+
+
 def metrics_of(
     probs: np.ndarray, gap: np.ndarray, counts: np.ndarray, strength_known: bool, n: int
 ) -> dict[str, Metric]:
@@ -217,7 +245,7 @@ def main() -> None:
         torch.tensor(counts).float(), torch.tensor(ratings).float(), bool(all(dataset["strength_known"][:]))
     )
     place, n_annotators = {name: row for row, name in enumerate(dataset["id"][:])}, typical_annotators(counts)
-    work = prepare_output_dir(str(Path(arguments.work_dir) / Path(arguments.dataset_name).name.split(".")[0]))
+    work = prepare_output_dir(arguments.work_dir)
     names = [name for name in arguments.candidates if usable(CANDIDATES[name], labels)]
     runs: dict[str, dict[str, dict[str, list[Run]]]] = {"validation": {}, "test": {}}
     for fold in range(arguments.folds):
@@ -225,10 +253,8 @@ def main() -> None:
         split = {name: torch.tensor([place[key] for key in part["id"][:]]) for name, part in parts.items()}
         split["train"] = split["train"][labels.counts[split["train"]].sum(-1) > 0]
         for name in names:
-            file = work / f"{name}-fold{fold}-seeds{'_'.join(map(str, arguments.seeds))}.npz"
-            if not file.is_file():
-                np.savez(file, **train_heads(CANDIDATES[name], sides, labels, split, arguments.seeds))
-            found = np.load(file)
+            run = (sides, labels, split, arguments.seeds)
+            found = kept(work / f"{name}-{key_of(name, *run)}.npz", partial(train_heads, CANDIDATES[name], *run))
             for part, per_candidate in runs.items():
                 rows = split[part].numpy()
                 for index, seed in enumerate(arguments.seeds):

@@ -6,6 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -117,6 +118,53 @@ def test_the_candidates_are_compared_and_a_second_run_finds_the_same(tmp_path, b
     assert ("votes_as_significant" in first["test"]) != strength_known and "likert_preference" not in first["test"]
     assert first["test"]["taste_factors"]["log_loss"]["n"] == 4  # two folds, two seeds
     assert "difference" in first["test"]["taste_factors"]["log_loss"]
+
+
+@pytest.fixture
+def study(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "recipes")
+    return runpy.run_path(str(ROOT / "recipes" / "objective_candidates.py"))
+
+
+def test_a_kept_run_is_that_of_its_data_model_folds_and_code(study, candidates, monkeypatch):
+    sides = (torch.ones(3, 2), torch.zeros(3, 2))
+    given = candidates["Labels"](torch.ones(3, 5), torch.ones(3, 2, 5), True)
+    split = {"train": torch.tensor([0]), "validation": torch.tensor([1]), "test": torch.tensor([2])}
+    call, key_of = ["mean_variance_kl", sides, given, split, [0, 1]], study["key_of"]
+    changed = {
+        "candidate": (0, "taste_factors"),
+        "model or texts": (1, (torch.ones(3, 2), torch.full((3, 2), 0.5))),
+        "labels": (2, candidates["Labels"](2 * torch.ones(3, 5), torch.ones(3, 2, 5), True)),
+        "ratings": (2, candidates["Labels"](torch.ones(3, 5), torch.zeros(3, 2, 5), True)),
+        "strength": (2, candidates["Labels"](torch.ones(3, 5), torch.ones(3, 2, 5), False)),
+        "fold": (3, {**split, "train": torch.tensor([1]), "validation": torch.tensor([0])}),
+        "seeds": (4, [0, 2]),
+    }
+    keys = {
+        what: key_of(*[new if at == place else old for at, old in enumerate(call)])
+        for what, (place, new) in changed.items()
+    }
+    keys["the same"] = key_of(*call)
+    monkeypatch.setitem(key_of.__globals__, "source_digest", lambda: "another state of the library")
+    keys["code"] = key_of(*call)
+    assert len(set(keys.values())) == len(keys)
+    monkeypatch.undo()
+    assert key_of(*call) == keys["the same"]
+
+
+def test_a_run_that_was_killed_while_it_was_written_is_made_again(study, tmp_path, monkeypatch):
+    file, savez = tmp_path / "run.npz", np.savez
+
+    def cut_off(stream, **arrays):
+        stream.write(b"PK half a file")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        study["kept"](file, lambda: {"gap": np.ones(2)})
+    monkeypatch.setattr(np, "savez", savez)
+    for made in (np.zeros(2), None):  # the second time nothing is made
+        assert study["kept"](file, lambda made=made: {"gap": made + 1})["gap"].tolist() == [1, 1]
 
 
 def test_the_study_of_identifiability_runs(tmp_path, base_model, monkeypatch):
