@@ -2,6 +2,7 @@ import copy
 import json
 import logging
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,14 @@ from distreward.data.agreement import level_counts
 from distreward.data.encoding import encode_response
 from distreward.losses import mean_variance_kl_loss
 from distreward.metrics.divergence import tune_lambda
-from distreward.modeling import AutoRewardModel, RewardOutput, reward_head_entry
+from distreward.modeling import REWARD_HEADS, AutoRewardModel, RewardOutput, reward_head_entry
 from distreward.modeling.heads import CALIBRATIONS
 from distreward.scoring.calibration import fit_calibration
 from distreward.scoring.level_calibration import fit_level_calibration
 from distreward.scoring.predictions import PairPredictions, output_columns
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
 from distreward.trainers.development import DevelopmentRecords
+from distreward.trainers.running import RunningDistributions
 
 PREFERENCES = [[2, 2, 1], [2, -2, 1], [0, 0, 1], [-1, -2, -1], [2, -1, -1], [1, 0, 1], [], [2]]
 
@@ -245,6 +247,46 @@ def test_news_of_the_calibration_are_told_once(gap, caplog, monkeypatch):
     assert small.calibrations.levels.calibration is None and "calibration" not in head
     many(head)[0].metrics(head, tune=True, calibrate=True)
     assert "calibrated on 240 labels of 60 development pairs: log loss" in caplog.text
+
+
+# --- the page that lists the metrics
+
+
+def columns_of_head(kind: str) -> tuple[RewardOutput, RewardOutput]:
+    """Outputs of any head for sixty pairs, too far apart for random labels."""
+    generator = torch.Generator().manual_seed(0)
+    raw = torch.randn(2, 60, len(REWARD_HEADS[kind].output_names), generator=generator)
+    raw[..., 0] *= 3
+    return tuple(REWARD_HEADS[kind].read(side, reward_head_entry(kind)) for side in raw)
+
+
+@pytest.mark.parametrize("kind", REWARD_HEADS)
+def test_the_page_says_which_heads_log_what(kind):
+    page = (Path(__file__).parents[2] / "docs" / "training-logs.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
+    counts = torch.from_numpy(np.random.default_rng(0).multinomial(4, [0.3, 0.1, 0.2, 0.1, 0.3], size=60)).float()
+    labels = {"level_counts": counts, "strength_known": torch.ones(60)}
+    (a, b), accelerator = columns_of_head(kind), Accelerator(cpu=True)
+    running = RunningDistributions()
+    running.update(a, b, labels, torch.ones(60), reward_head_entry(kind))
+    logged = {name: False for name in running.read(accelerator)}  # whether it takes a calibration
+    for calibrate in (True, False):
+        records = DevelopmentRecords()
+        records.add(accelerator, a, b, counts, counts.sum(1), torch.zeros(60), torch.ones(60))
+        metrics = records.metrics(reward_head_entry(kind), tune=True, calibrate=calibrate)
+        logged |= {f"eval_{name}": calibrate for name in metrics}
+    assert logged["eval_loss"] is False and logged.get("eval_level_ece") is (kind == "scalar")
+    for training, evaluation, _, heads in rows[1:]:
+        named = kind in re.findall("`([a-z_]+)`", heads.partition(";")[0]) or heads == "all"
+        for name in re.findall("`([a-z_]+)`", f"{training} {evaluation}"):
+            if not re.fullmatch("(eval_)?(log_loss.*|level_ece|mean_std|lambda|predicted_diverging|.*_auroc)", name):
+                continue
+            if name == "eval_log_loss_uncalibrated":
+                assert (name in logged) == named, name
+            elif name.startswith("eval_") and f"calibrated `{kind}`" in heads:
+                assert logged[name] is True, name
+            else:
+                assert (logged.get(name) is False) == named, name
 
 
 # --- in the trainer
