@@ -19,6 +19,7 @@ COLUMNS = {
     "calibrated_diverging_probability_substantial_auroc": "probability, calibrated",
     "jensen_shannon": "Jensen-Shannon",
     "calibrated_jensen_shannon": "calibrated",
+    "calibrated_diverging_brier": "Brier score of the chance, calibrated",
 }
 TESTED = (
     "diverging_id_auroc",
@@ -26,6 +27,12 @@ TESTED = (
     "substantial_auroc",
     "diverging_probability_substantial_auroc",
     "calibrated_jensen_shannon",
+)
+OF_PROBABILITY = (
+    "diverging_probability_auroc",
+    "calibrated_diverging_probability_auroc",
+    "diverging_probability_substantial_auroc",
+    "calibrated_diverging_probability_substantial_auroc",
 )
 
 
@@ -45,23 +52,18 @@ def table(found: dict) -> list[str]:
     lines += [
         f"| {name} | " + " | ".join(shown(row.get(column)) for column in COLUMNS) + " |" for name, row in rows.items()
     ]
-    average = shown(found["average_distribution"]["jensen_shannon"])
-    return [*lines, "| the average distribution for every pair |" + " - |" * (len(COLUMNS) - 2) + f" {average} | - |"]
+    average = (shown(found["average_distribution"].get(name.removeprefix("calibrated_"))) for name in COLUMNS)
+    return [*lines, "| the average for every pair | " + " | ".join(average) + " |"]
 
 
-def tests(found: dict) -> list[str]:
-    """Differences to Bradley-Terry on all labels, with p-values corrected by Holm within each column."""
-    lines = [
-        "| minus Bradley-Terry | " + " | ".join(f"`{name}`" for name in TESTED) + " |",
-        "|---" * (len(TESTED) + 1) + "|",
-    ]
+def tests(found: dict, heading: str, metrics: tuple[str, ...], suffix: str = "") -> list[str]:
+    """Differences of every row, with p-values corrected by Holm within each column."""
+    lines = [f"| {heading} | " + " | ".join(f"`{name}`" for name in metrics) + " |", "|---" * (len(metrics) + 1) + "|"]
     for name, row in found["comparisons"].items():
-        if not any(metric in row for metric in TESTED):
+        tested = [row.get(metric + suffix) for metric in metrics]
+        if not any(tested):
             continue
-        cells = [
-            f"{shown(row[metric])}, p = {row[metric]['p_value_corrected']:.3f}" if metric in row else "-"
-            for metric in TESTED
-        ]
+        cells = [f"{shown(one)}, p = {one['p_value_corrected']:.3f}" if one else "-" for one in tested]
         lines.append(f"| {title_of(name)} | " + " | ".join(cells) + " |")
     return lines
 
@@ -71,7 +73,9 @@ def page(folders: list[Path]) -> str:
     parts = []
     for folder in folders:
         found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        parts.append("\n".join([f"## {folder.name}", "", *table(found), "", *tests(found)]))
+        of_rows = tests(found, "minus Bradley-Terry", TESTED)
+        of_scores = tests(found, "probability minus own score", OF_PROBABILITY, "_less_own")
+        parts.append("\n".join([f"## {folder.name}", "", *table(found), "", *of_rows, "", *of_scores]))
     return "\n\n".join(parts) + "\n"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from distreward.data.agreement import agreement_masks
 from distreward.experiments.cells import read_predictions
 from distreward.metrics.checks import as_counts
 from distreward.metrics.drawn import RatioMetric, mean_metric
@@ -61,15 +62,27 @@ def level_metrics(
     probs = predicted.level_probs()
     if probs is None:
         return {}
-    probability = predicted.diverging_probability(n_annotators)
+    probability, own_n = predicted.diverging_probability(n_annotators), np.maximum(np.asarray(counts).sum(1), 1)
     entropy = predicted.level_entropy() if isinstance(predicted, EnsemblePredictions) else {}
     return {
         "diverging_probability_auroc": auroc_metric(probability, counts),
         "diverging_probability_substantial_auroc": auroc_metric(probability, counts, "diverging_substantial"),
         "jensen_shannon": jensen_shannon_metric(probs, counts),
         "log_loss": log_loss_metric(probs, counts),
+        "diverging_brier": diverging_brier_metric(predicted.diverging_probability(own_n), counts),
         **{f"{part}_entropy": mean_metric(values) for part, values in entropy.items() if part != "total"},
     }
+
+
+def diverging_brier_metric(chance: np.ndarray, counts: np.ndarray) -> RatioMetric:
+    """Brier score of the chance to diverge [M], over a run's pairs with two or more annotators (counts [M, 5]).
+
+    >>> counts = np.array([[1, 0, 0, 0, 1], [0, 0, 0, 0, 2], [0, 0, 0, 0, 1]])
+    >>> diverging_brier_metric(np.array([0.5, 0.5, 0.9]), counts)(np.ones(3))  # (0.25 + 0.25) / 2
+    0.25
+    """
+    counts = as_counts(counts)
+    return mean_metric((chance - agreement_masks(counts)["diverging"]) ** 2, counts.sum(1) >= 2)
 
 
 def log_loss_metric(level_probs: np.ndarray, counts: np.ndarray) -> RatioMetric:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from distreward.experiments.calibrated import PREFIX, level_metrics, log_loss_metric
+from distreward.experiments.calibrated import PREFIX, diverging_brier_metric, level_metrics, log_loss_metric
 from distreward.experiments.collected import ModelRun
 from distreward.experiments.labelled import LabelledPairs
 from distreward.experiments.plan import REFERENCE_ROW
@@ -26,12 +26,23 @@ logger = logging.getLogger("distreward")
 
 COMPARED = (
     "preference_accuracy", "diverging_id_auroc", "substantial_auroc", "diverging_probability_auroc",
-    "diverging_probability_substantial_auroc", f"{PREFIX}jensen_shannon", f"{PREFIX}log_loss",
+    "diverging_probability_substantial_auroc", f"{PREFIX}diverging_probability_auroc",
+    f"{PREFIX}diverging_probability_substantial_auroc", f"{PREFIX}jensen_shannon", f"{PREFIX}log_loss",
 )  # fmt: skip
 """Metrics in which every row is tested against `REFERENCE_ROW`."""
 
-AGAINST_AVERAGE = ("jensen_shannon", f"{PREFIX}jensen_shannon", f"{PREFIX}log_loss")
-"""Metrics in which every row is tested against predicting the average distribution."""
+AGAINST_AVERAGE = (
+    "jensen_shannon", f"{PREFIX}jensen_shannon", f"{PREFIX}log_loss", "diverging_brier", f"{PREFIX}diverging_brier",
+)  # fmt: skip
+"""Metrics in which every row is tested against predicting the average distribution, or the average share of diverging pairs."""
+
+OWN_SCORE_OF = {
+    "diverging_probability_auroc": "diverging_id_auroc",
+    "diverging_probability_substantial_auroc": "substantial_auroc",
+}
+OWN_SCORE_OF |= {f"{PREFIX}{name}": own for name, own in OWN_SCORE_OF.items()}
+"""Metrics in which the probability of every distributional row is tested against the row's own score, the paper's. (A scalar
+head's orders pairs as its own score, the gap, does.)"""
 
 GAP_OF = {
     "diverging_probability_auroc": "gap_auroc",
@@ -68,14 +79,20 @@ def metrics_of_run(run: ModelRun, labels: LabelledPairs) -> dict[str, Metric]:
 
 
 def average_of_run(run: ModelRun, labels: LabelledPairs) -> dict[str, Metric]:
-    """What is to be beaten on a run's pairs: predicting the data set's own average distribution for every one of them.
+    """What is to be beaten on a run's pairs: predicting the data set's own average distribution for every one of them, and its
+    share of diverging pairs.
 
     The average is over all pairs, tested ones included; a model never saw those.
     """
     counts = labels.counts[labels.counts.sum(1) > 0]
     average = (counts / counts.sum(1, keepdims=True)).mean(0)
     same, of_run = np.tile(average, (len(run.pairs), 1)), labels.counts[run.pairs]
-    return {"jensen_shannon": jensen_shannon_metric(same, of_run), "log_loss": log_loss_metric(same, of_run)}
+    share = labels.masks["diverging"][labels.several].mean()
+    return {
+        "jensen_shannon": jensen_shannon_metric(same, of_run),
+        "log_loss": log_loss_metric(same, of_run),
+        "diverging_brier": diverging_brier_metric(np.full(len(run.pairs), share), of_run),
+    }
 
 
 def summarise(tested: Mapping[str, Sequence[ModelRun]], labels: LabelledPairs) -> dict[str, Any]:
@@ -83,7 +100,7 @@ def summarise(tested: Mapping[str, Sequence[ModelRun]], labels: LabelledPairs) -
 
     Returns:
         `rows`: row -> metric -> estimate. `comparisons`: row -> metric -> difference to Bradley-Terry on all labels
-        (`REFERENCE_ROW`) in each metric of `COMPARED`, and `<metric>_less_average` to predicting the average distribution; the
+        (`REFERENCE_ROW`) in each metric of `COMPARED`, `<metric>_less_average` to predicting the average distribution and `<metric>_less_own` to the row's own score; the
         p-values of one metric are corrected together (`holm`). Runs are compared with those of the same seed on the same pairs
         (`metrics.repeated.matched`); what has none is not there.
         `average_distribution`: metric -> estimate.
@@ -105,6 +122,10 @@ def summarise(tested: Mapping[str, Sequence[ModelRun]], labels: LabelledPairs) -
     for name in AGAINST_AVERAGE:
         baselines = {row: averages[row][name.removeprefix(PREFIX)] for row in values if name in values[row]}
         _compare(f"{name}_less_average", name, values, baselines, labels.draws, comparisons)
+    for name, own in OWN_SCORE_OF.items():
+        distributional = [row for row in values if name in values[row] and name.removeprefix(PREFIX) in values[row]]
+        baselines = {row: values[row][own] for row in distributional}
+        _compare(f"{name}_less_own", name, values, baselines, labels.draws, comparisons)
     average = {name: estimate_of_runs(of_runs, labels.draws) for name, of_runs in averages[fullest].items()}
     return {"rows": table, "comparisons": comparisons, "average_distribution": average}
 

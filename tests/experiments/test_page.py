@@ -9,7 +9,14 @@ from distreward.experiments.analysing import analyse_experiment
 from distreward.experiments.page.drawing import draw_experiment
 from distreward.experiments.page.report import experiment_page
 from distreward.experiments.page.sections import findings
-from distreward.experiments.page.tables import comparison_table, distance_table, estimate_cell, main_table
+from distreward.experiments.page.tables import (
+    BRIER_SCORES,
+    comparison_table,
+    distance_table,
+    estimate_cell,
+    main_table,
+    own_score_table,
+)
 from distreward.experiments.provenance import makers, runs_made, settings_list
 from tests.experiments.conftest import labelled, run_of
 
@@ -65,6 +72,17 @@ def test_a_row_is_compared_with_what_the_reference_has(results):
     assert line[0] == "Mean-variance KL" and line[4][-1].startswith("p = ")
     header, *lines = distance_table(results)
     assert [line[0] for line in lines] == ["Mean-variance KL", "no model: the average of all pairs"]
+
+
+def test_the_chance_to_diverge_stands_beside_the_own_score_and_the_share(results):
+    header, line = own_score_table(results)
+    assert header[1:] == ["AUROC, probability", "less the own score's", "substantial, prob.", "less the own score's"]
+    assert line[0] == "Mean-variance KL" and line[2][-1].startswith("p = ")
+    difference = results["comparisons"]["mean_variance_kl"]["diverging_probability_auroc_less_own"]
+    assert line[2][0].endswith(f"{difference['value']:.3f}")
+    header, line, constant = distance_table(results, BRIER_SCORES)
+    assert header[1:] == ["Brier score", "less the average's"] and constant[0].startswith("no model")
+    assert line[1][0] == f"{results['rows']['mean_variance_kl']['diverging_brier']['value']:.3f}"
 
 
 def test_data_without_strength_and_scores_of_one_kind():

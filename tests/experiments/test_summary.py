@@ -11,7 +11,7 @@ from distreward.experiments.labelled import labelled_pairs
 from distreward.experiments.summary import holm, summarise
 from distreward.scoring import PairPredictions
 from distreward.scoring.level_model import NEUTRAL
-from tests.experiments.conftest import MEAN_VARIANCE
+from tests.experiments.conftest import MEAN_VARIANCE, SCALAR
 
 
 def test_holm_by_hand():
@@ -85,3 +85,35 @@ def test_a_model_as_it_is_is_compared_fold_by_fold(dataset):
     found = summarise({"bradley_terry": trained, "stock": runs}, labelled_pairs(dataset, n_bootstrap=10))
     for name, estimate in found["comparisons"]["stock"].items():
         assert estimate["n"] == 4 and estimate["value"] == 0, name
+
+
+def test_the_probability_is_tested_against_the_own_score_of_the_same_runs(dataset):
+    # equal widths everywhere: both order pairs by the gap alone, so the differences are 0; a scalar head is not asked
+    tested = {
+        "bradley_terry": [
+            replace(run, calibrated=replace(run.predicted, reward_head={**SCALAR, "calibration": NEUTRAL["scalar"]}))
+            for run in fold_runs(dataset, (1.0, 0.5), SCALAR)
+        ],
+        "mean_variance_kl": fold_runs(dataset, (1.0, 0.5), MEAN_VARIANCE),
+    }
+    found = summarise(tested, labelled_pairs(dataset, n_bootstrap=20))
+    assert "calibrated_diverging_probability_auroc" in found["rows"]["bradley_terry"]
+    difference = found["comparisons"]["mean_variance_kl"]["diverging_probability_auroc_less_own"]
+    assert difference["value"] == pytest.approx(0) and "p_value_corrected" in difference
+    assert not any(name.endswith("_less_own") for name in found["comparisons"].get("bradley_terry", {}))
+    rows = found["rows"]["mean_variance_kl"]
+    lead = rows["diverging_probability_auroc"]["value"] - rows["diverging_id_auroc"]["value"]
+    assert lead == pytest.approx(difference["value"], abs=1e-12)
+
+
+def test_the_chance_to_diverge_is_compared_with_the_share_that_does(dataset):
+    tested = {"mean_variance_kl": fold_runs(dataset, (1.0, 1.0), MEAN_VARIANCE)}
+    labels = labelled_pairs(dataset, n_bootstrap=20)
+    found = summarise(tested, labels)
+    diverging = labels.masks["diverging"][labels.several]
+    share = diverging.mean()
+    # of a constant p the Brier score is the mean of (p - diverged)^2, of the share itself share (1 - share); the folds' mean
+    assert found["average_distribution"]["diverging_brier"]["value"] == pytest.approx(share * (1 - share), abs=0.02)
+    row = found["rows"]["mean_variance_kl"]["diverging_brier"]["value"]
+    less = found["comparisons"]["mean_variance_kl"]["diverging_brier_less_average"]["value"]
+    assert less == pytest.approx(row - found["average_distribution"]["diverging_brier"]["value"])

@@ -8,6 +8,7 @@ from distreward.experiments.breakdowns import PART_METRICS
 from distreward.experiments.page import words
 from distreward.experiments.page.drawing import reliability_figures
 from distreward.experiments.page.tables import (
+    BRIER_SCORES,
     HEADINGS,
     MEASURE_WORDS,
     Cell,
@@ -16,6 +17,7 @@ from distreward.experiments.page.tables import (
     count_rows,
     distance_table,
     main_table,
+    own_score_table,
     settings_rows,
     strength_rows,
     title_of,
@@ -77,6 +79,9 @@ def _main(results: Mapping[str, Any]) -> Section:
         parts.append(Part("Compared with Bradley-Terry on all labels", [words.COMPARISONS], compared))
     if distances:
         parts.append(Part("How near the predicted labels are to people's", [words.DISTANCES], distances))
+    own = own_score_table(results)
+    if own:
+        parts.append(Part("The chance to diverge, beside the paper's score", [words.OWN_SCORE], own))
     return Section("Who is preferred, and where people diverge (Table 3 of the paper)", parts)
 
 
@@ -100,7 +105,11 @@ def _reliability(results: Mapping[str, Any]) -> Section:
             (name, f"{title}: observed share against the probability {what}")
             for name, (_, title, what) in reliability_figures(row, kinds).items()
         ]
-    return Section("Are the probabilities right?", [Part(text=[words.RELIABILITY], figures=pictures)])
+    parts = [Part(text=[words.RELIABILITY], figures=pictures)]
+    scores = distance_table(results, BRIER_SCORES)
+    if scores:
+        parts.append(Part("The chance to diverge", [words.BRIER], scores))
+    return Section("Are the probabilities right?", parts)
 
 
 def _breakdown(by: str, parts: Mapping[str, Any], text: Sequence[str]) -> Section:

@@ -21,6 +21,8 @@ HEADINGS = {
     "calibrated_jensen_shannon": "Jensen-Shannon, calibrated",
     "log_loss": "log loss",
     "calibrated_log_loss": "log loss, calibrated",
+    "diverging_brier": "Brier score",
+    "calibrated_diverging_brier": "Brier score, calibrated",
 }
 """Metrics of the tables, and what their columns are called."""
 
@@ -39,6 +41,9 @@ LEVEL_COLUMNS = (
 
 DISTANCES = ("jensen_shannon", "calibrated_jensen_shannon", "calibrated_log_loss")
 """Metrics that compare predicted with actual labels: lower is better."""
+
+BRIER_SCORES = ("diverging_brier", "calibrated_diverging_brier")
+"""Metrics that compare the chance to diverge with which pairs did: lower is better."""
 
 CATEGORY_WORDS = {
     "high_agreement_preference": "agree on a preference",
@@ -113,27 +118,38 @@ def lines_of(results: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], M
     ]
 
 
-def distance_table(results: Mapping[str, Any]) -> list[list[Cell]]:
-    """Distances of predicted to actual labels, and what predicting the average distribution comes to; empty without any."""
-    columns = columns_of(results["rows"], DISTANCES)
-    if not columns:
+def distance_table(results: Mapping[str, Any], metrics: Sequence[str] = DISTANCES) -> list[list[Cell]]:
+    """Distances of what is predicted to what people did, and what saying the average of every pair comes to; empty without any."""
+    table = _table_beside(results, metrics, "less_average", "less the average's")
+    if not table:
         return []
-    table: list[list[Cell]] = [
-        ["", *(cell for heading in columns.values() for cell in (heading, "less the average's"))]
-    ]
-    for title, found, against in lines_of(results):
-        cells = [
-            cell
-            for name in columns
-            for cell in (estimate_cell(found.get(name)), difference_cell(against.get(f"{name}_less_average")))
-        ]
-        if any(name in found for name in columns):
-            table.append([title, *cells])
+    columns = columns_of(results["rows"], metrics)
     average = [results["average_distribution"][name.removeprefix("calibrated_")] for name in columns]
     table.append(
         ["no model: the average of all pairs", *(cell for one in average for cell in (estimate_cell(one), ""))]
     )
     return table
+
+
+def own_score_table(results: Mapping[str, Any]) -> list[list[Cell]]:
+    """AUROC of the probability, as trained and calibrated, and how much more that is than the own score's; empty without any."""
+    metrics = [name for name in LEVEL_COLUMNS if "auroc" in name]
+    if not results["has_slight_labels"]:
+        metrics = [name for name in metrics if "substantial" not in name]
+    return _table_beside(results, metrics, "less_own", "less the own score's")
+
+
+def _table_beside(results: Mapping[str, Any], metrics: Sequence[str], suffix: str, heading: str) -> list[list[Cell]]:
+    """Two columns a metric: its value, and its difference to what `comparisons` has under `<metric>_<suffix>`."""
+    columns = columns_of(results["rows"], metrics)
+    lines: list[list[Cell]] = []
+    for title, found, against in lines_of(results):
+        if any(name in found for name in columns):
+            pairs = (
+                (estimate_cell(found.get(name)), difference_cell(against.get(f"{name}_{suffix}"))) for name in columns
+            )
+            lines.append([title, *(cell for pair in pairs for cell in pair)])
+    return [["", *(cell for name in columns.values() for cell in (name, heading))], *lines] if lines else []
 
 
 def comparison_table(results: Mapping[str, Any]) -> list[list[Cell]]:

@@ -97,6 +97,18 @@ RELIABILITY = (
     "above it too little. Each point holds a tenth of the predictions."
 )
 
+OWN_SCORE = (
+    "A model of whole distributions gives the chance that people would diverge on a pair. Calibrated: three numbers were fitted on "
+    "development pairs, one of which says how much the reward gap counts, as the paper's constant lambda does in its score. Differences are to the own "
+    "score of the same models on the same pairs; p is corrected for the number of lines tested."
+)
+
+BRIER = (
+    "Brier score: the mean squared difference between the predicted chance and what happened (1: people diverged, 0: they did not), "
+    "each pair at its own number of annotators; lower is better. As trained, a model takes the annotators of a pair for independent draws, and "
+    "promises too much. What must be beaten is to say of every pair how many of all diverge."
+)
+
 BREAKDOWN = (
     "The same metrics on parts of the data. A dash: not defined on this part, since it has no diverging pair or no other. A value without "
     "interval: fewer than 10 pairs of a kind or fewer than 5 prompts, too few to say how sure it is. With folds each run is measured "
