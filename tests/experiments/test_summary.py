@@ -11,7 +11,7 @@ from distreward.experiments.labelled import labelled_pairs
 from distreward.experiments.summary import holm, summarise
 from distreward.scoring import PairPredictions
 from distreward.scoring.level_model import NEUTRAL
-from tests.experiments.conftest import MEAN_VARIANCE, SCALAR
+from tests.experiments.conftest import MEAN_VARIANCE
 
 
 def test_holm_by_hand():
@@ -23,6 +23,7 @@ def test_holm_stays_a_probability_and_leaves_one_test_alone():
     assert holm([0.9, 0.8]).tolist() == [1.0, 1.0] and holm([0.2]).tolist() == [0.2]
 
 
+SCALAR = {"type": "scalar"}
 FOLDS = (np.arange(36), np.arange(36, 72))
 
 
