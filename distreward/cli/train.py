@@ -111,11 +111,9 @@ def main(argv: Sequence[str]) -> int:
     if trainer.eval_dataset is not None:
         trainer.evaluate()
     if trainer.is_world_process_zero():
-        if saved_reward_head(output_dir) not in (
-            None,
-            trainer.model.config.reward_head,
-        ):  # None: sharded, without config
-            write_reward_head(output_dir, trainer.model.config.reward_head)  # with what this evaluation tuned
+        entry = trainer.model.config.reward_head  # with what this evaluation tuned
+        if saved_reward_head(output_dir) not in (None, entry):  # None: a sharded checkpoint has no config
+            write_reward_head(output_dir, entry)
         path = write_facts(output_dir, trainer, arguments, model_arguments, options, splits, started, checkpoint)
         print(f"model saved to {output_dir}, facts of the run in {path}")
     try:

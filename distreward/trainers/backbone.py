@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from peft import PeftConfig
 from trl import ModelConfig, get_peft_config, get_quantization_config
 
 from distreward.errors import InputError
@@ -28,7 +29,19 @@ def opening_kwargs(config: ModelConfig, given: dict[str, Any] | None) -> dict[st
 def trainer_kwargs(config: ModelConfig) -> dict[str, Any]:
     """`quantization_config` and `peft_config`, made anew for each run: training changes neither, wrapping may."""
     config.lora_task_type = "SEQ_CLS"  # TRL's default, CAUSAL_LM, crashes on sequence classification
-    return {"quantization_config": get_quantization_config(config), "peft_config": get_peft_config(config)}
+    return {"quantization_config": get_quantization_config(config), "peft_config": adapter_config(config)}
+
+
+def adapter_config(config: ModelConfig) -> PeftConfig | None:
+    """The adapter that TRL's options ask for; None where they ask for none.
+
+    TRL makes a string of a lone `--lora_target_modules q_proj`, and PEFT takes a string for a pattern of whole paths, which no
+    module has; it is meant as a name.
+    """
+    found = get_peft_config(config)
+    if found is not None and isinstance(found.target_modules, str) and found.target_modules.isidentifier():
+        found.target_modules = {found.target_modules}
+    return found
 
 
 @contextlib.contextmanager
