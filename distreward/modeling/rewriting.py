@@ -58,7 +58,7 @@ def copy_with_reward_head(
 
 
 def write_reward_head(folder: str | Path, entry: dict[str, Any]) -> None:
-    """Put an entry into the config of the checkpoint or adapter in a folder; nothing else changes.
+    """Put an entry into the config of the checkpoint or adapter in a folder, in one piece; nothing else changes.
 
     An adapter's config is `reward_config.json`, also where the folder holds a `config.json` beside it.
     """
@@ -66,4 +66,6 @@ def write_reward_head(folder: str | Path, entry: dict[str, Any]) -> None:
     file = adapter if adapter.is_file() else Path(folder, "config.json")
     config = json.loads(file.read_text(encoding="utf-8"))
     config["reward_head"] = entry
-    file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    temporary = file.with_name(f".{file.name}.tmp")
+    temporary.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    temporary.replace(file)

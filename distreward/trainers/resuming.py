@@ -100,15 +100,13 @@ def several_processes() -> bool:
 class Question:
     """Which signal has any of the processes got? To be put by all of them, at the same point of their work.
 
-    `StopOnSignal` asks before the optimiser's step and looks at the answer after it. So nothing waits: the answer is there
-    when the device has come to where it was asked, and the optimiser's kernels are still queued behind that.
+    `StopOnSignal` asks before the optimiser's step and looks at the answer after it. So the device is never idle for it: the
+    answer is there when the device has come to where it was asked, and the optimiser's kernels are queued behind that.
     """
 
     def __init__(self, own: int | None):
         device = PartialState().device
-        number = torch.full(
-            (), own or 0, device=device
-        )  # filled there: to copy a number to the device is to wait for it
+        number = torch.full((), own or 0, device=device)  # filled there: a copy of ours would wait for the device
         distributed.all_reduce(number, distributed.ReduceOp.MAX)
         self._number = number.to("cpu", non_blocking=True)
         self._arrived = None if device.type == "cpu" else torch.accelerator.current_stream(device).record_event()
