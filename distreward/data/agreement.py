@@ -21,6 +21,15 @@ from distreward.levels import LEVELS, N_LEVELS
 
 CATEGORIES = ("high_agreement_preference", "high_agreement_tie", "diverging", "diverging_substantial", "other")
 
+CATEGORY_WORDS = {
+    "high_agreement_preference": "agree on a preference",
+    "high_agreement_tie": "agree on a tie",
+    "diverging": "diverging",
+    "diverging_substantial": "diverging substantially",
+    "other": "none of these",
+}
+"""What people read in tables and figures."""
+
 
 def level_counts(preferences: Sequence[Sequence[int]]) -> np.ndarray:
     """Count the annotators of each pair per preference level.

@@ -4,13 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-CATEGORY_NAMES = {
-    "high_agreement_preference": "agree on a preference",
-    "high_agreement_tie": "agree on a tie",
-    "diverging": "diverging",
-    "diverging_substantial": "... substantially",
-    "other": "no clear majority",
-}
+from distreward.data.agreement import CATEGORY_WORDS
+
+CATEGORY_NAMES = CATEGORY_WORDS | {"diverging_substantial": "... substantially", "other": "no clear majority"}
 
 CATEGORY_MEANINGS = {
     "high_agreement_preference": "more than half prefer the same response, nobody prefers the other",
