@@ -35,7 +35,6 @@ from distreward.data.aggregation import score_distribution
 from distreward.data.agreement import level_counts
 from distreward.data.encoding import PLAIN_TEMPLATE, closing_length, encode_response, fit_to_length
 from distreward.data.splitting import prompt_key
-from distreward.experiments.calibrated import log_loss_metric
 from distreward.experiments.plan import Cell, split_fold
 from distreward.experiments.running import source_digest
 from distreward.judge.audit.report import markdown_table
@@ -49,6 +48,7 @@ from distreward.metrics.repeated import (
     draw_pairs,
     estimate_of_runs,
     jensen_shannon_metric,
+    log_loss_metric,
     run_values,
 )
 from distreward.modeling import AutoRewardModel

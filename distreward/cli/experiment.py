@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from transformers.utils import logging as transformers_logging
 
 from distreward.analysis.plots import headless_pyplot
 from distreward.cli.data_options import DATA_OPTIONS, DataOptions
 from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, publishable, versions, write_results, write_text
-from distreward.cli.tables import estimate_text
+from distreward.cli.tables import estimate_text, print_rows
 from distreward.cli.train import describe
 from distreward.data.agreement import level_counts
 from distreward.errors import InputError
@@ -54,6 +51,8 @@ ESSENTIAL = (
     "max_length", "truncation", "chat_template_path", "freeze_backbone", "feature_cache_dir", "eval_every_epochs",
     "use_peft", "lora_r", "load_in_8bit", "load_in_4bit", "dtype", "attn_implementation",
 )  # fmt: skip
+
+CAPTION = "95 % intervals over prompts and seeds, of ensembles over prompts"
 
 NOT_FACTS = ("figures", "keep_checkpoints", "render_only")
 """Arguments that no number depends on."""
@@ -229,27 +228,18 @@ def show(values: dict[str, Any], title: str) -> None:
     """The tables people read: Table 3, and the level probabilities, both with the ensembles over seeds."""
     rows = {title_of(name): metrics for name, metrics in values["rows"].items()}
     rows |= {ensemble_title(name): metrics for name, metrics in values["ensembles"].get("rows", {}).items()}
-    print_rows(rows, title, columns_of(rows, COLUMNS))
+    print_rows(title, estimates_of(rows, COLUMNS), CAPTION)
     average = values["average_distribution"]
     constant = ", ".join(f"{HEADINGS[name]} {average[name]['value']:.3f}" for name in ("log_loss", "jensen_shannon"))
     title = f"Level probabilities, calibrated on each run's development pairs (average distribution for every pair: {constant})"
-    print_rows(rows, title, columns_of(rows, LEVEL_COLUMNS))
+    print_rows(title, estimates_of(rows, LEVEL_COLUMNS), CAPTION)
 
 
-def print_rows(rows: dict[str, dict[str, Any]], title: str, columns: dict[str, str]) -> None:
-    """One table: `columns` of `rows` by their title."""
-    table = Table(
-        title=title,
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        caption="95 % intervals over prompts and seeds, of ensembles over prompts",
-    )
-    table.add_column("")
-    for heading in columns.values():
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, metrics in rows.items():
-        table.add_row(name, *(estimate_text(metrics.get(column)) for column in columns))
-    Console(width=40 + 26 * len(columns)).print(table)
+def estimates_of(rows: dict[str, dict[str, Any]], metrics: Sequence[str]) -> list[list[str]]:
+    """A table of `metrics`, as far as any row has them, by the title of the row."""
+    columns = columns_of(rows, metrics)
+    lines = [[title, *(estimate_text(found.get(name)) for name in columns)] for title, found in rows.items()]
+    return [["", *columns.values()], *lines]
 
 
 def as_size(size: float) -> float | int:

@@ -7,6 +7,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from distreward.metrics.checks import is_defined
+
 ROWS = (
     ("preference accuracy", ("preference_accuracy",)),
     ("Diverging-ID AUROC, own score", ("diverging_id_auroc",)),
@@ -35,9 +37,9 @@ def estimate_text(estimate: dict[str, Any] | None) -> str:
     >>> estimate_text({"value": 0.7123, "ci_low": 0.69, "ci_high": 0.7333, "n": 10})
     '0.712 [0.690, 0.733]'
     """
-    if estimate is None or estimate["value"] != estimate["value"]:
+    if estimate is None or not is_defined(estimate["value"]):
         return "-"
-    if estimate["ci_low"] != estimate["ci_low"]:
+    if not is_defined(estimate["ci_low"]):
         return f"{estimate['value']:.3f}"
     return f"{estimate['value']:.3f} [{estimate['ci_low']:.3f}, {estimate['ci_high']:.3f}]"
 
@@ -65,9 +67,9 @@ def print_metrics(models: dict[str, dict[str, Any]], title: str) -> None:
     Console(width=44 + sum(max(24, len(name) + 2) for name in models)).print(table)
 
 
-def print_rows(heading: str, rows: Sequence[Sequence[str]]) -> None:
+def print_rows(heading: str, rows: Sequence[Sequence[str]], caption: str | None = None) -> None:
     """A table of text under a heading, wide enough for its cells; the first row is the header."""
-    table = Table(title=heading, box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(title=heading, box=box.SIMPLE_HEAD, title_justify="left", caption=caption)
     for number, name in enumerate(rows[0]):
         table.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows[1:]:

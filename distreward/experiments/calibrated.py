@@ -11,7 +11,7 @@ from distreward.data.agreement import agreement_masks
 from distreward.experiments.cells import read_predictions
 from distreward.metrics.checks import as_counts
 from distreward.metrics.drawn import RatioMetric, mean_metric
-from distreward.metrics.repeated import Metric, auroc_metric, jensen_shannon_metric
+from distreward.metrics.repeated import Metric, auroc_metric, jensen_shannon_metric, log_loss_metric
 from distreward.scoring import EnsemblePredictions, PairPredictions
 from distreward.scoring.calibration import fit_calibration
 
@@ -83,15 +83,3 @@ def diverging_brier_metric(chance: np.ndarray, counts: np.ndarray) -> RatioMetri
     """
     counts = as_counts(counts)
     return mean_metric((chance - agreement_masks(counts)["diverging"]) ** 2, counts.sum(1) >= 2)
-
-
-def log_loss_metric(level_probs: np.ndarray, counts: np.ndarray) -> RatioMetric:
-    """Mean negative log probability of the labels of a run's pairs [M, 5], in nats (`metrics.calibration.level_log_loss`).
-
-    >>> metric = log_loss_metric(np.array([[0.25, 0, 0.25, 0, 0.5]]), np.array([[1, 0, 0, 0, 1]]))
-    >>> round(metric(np.ones(1)), 4)  # (ln 4 + ln 2) / 2
-    1.0397
-    """
-    counts = as_counts(counts)
-    losses = -(counts * np.log(np.maximum(level_probs, 1e-12))).sum(1)
-    return RatioMetric(losses, counts.sum(1).astype(np.float64))

@@ -59,10 +59,9 @@ def densities_of_row(runs: Sequence[ModelRun], labels: LabelledPairs) -> dict[st
         levels.append(np.where(sign[:, None] < 0, probs[:, ::-1], probs))
     pairs = np.concatenate([run.pairs for run in runs])
     gap, std, levels = np.concatenate(gap), np.concatenate(std), np.concatenate(levels)
-    thresholds = list(head.get("thresholds", THRESHOLDS))
-    reach = max(2 * thresholds[-1], float(np.quantile(np.abs(gap) + 3 * std, 0.95)))
+    reach = max(2 * THRESHOLDS[-1], float(np.quantile(np.abs(gap) + 3 * std, 0.95)))
     at = np.linspace(-reach, reach, 301)
-    found: dict[str, Any] = {"at": at, "thresholds": thresholds, "average": {}, "typical": {}, "n": {}}
+    found: dict[str, Any] = {"at": at, "thresholds": list(THRESHOLDS), "average": {}, "typical": {}, "n": {}}
     for category in DENSITY_CATEGORIES:
         inside = np.flatnonzero(labels.masks[category][pairs])
         found["n"][category] = len(inside)

@@ -29,7 +29,7 @@ def reliability_of_row(runs: Sequence[ModelRun], labels: LabelledPairs) -> dict[
 
     Returns:
         `as_trained` and `calibrated` -> `significant`, `slight`, `tie` (without slight labels in the data: `preferred`, `tie`)
-        and `diverging` -> bins (`reliability_bins`). `diverging` takes pairs of two or more annotators, each at its own
+        and `diverging` -> bins (`equal_count_bins`). `diverging` takes pairs of two or more annotators, each at its own
         number of them. What gives no level probabilities is left out.
     """
     found = {}
@@ -52,9 +52,9 @@ def _lines(given: Sequence[tuple[ModelRun, PairPredictions]], labels: LabelledPa
     found = {}
     for name, sides in (LEVEL_GROUPS if labels.has_slight else SIDE_GROUPS).items():
         cases = [_level_cases(run, predicted, labels, sides) for run, predicted in given]
-        found[name] = reliability_bins(cases, seeds, labels.draws)
+        found[name] = equal_count_bins(cases, seeds, labels.draws)
     cases = [_diverging_cases(run, predicted, labels) for run, predicted in given]
-    return found | {"diverging": reliability_bins(cases, seeds, labels.draws)}
+    return found | {"diverging": equal_count_bins(cases, seeds, labels.draws)}
 
 
 def _level_cases(
@@ -81,7 +81,7 @@ def _diverging_cases(run: ModelRun, predicted: PairPredictions, labels: Labelled
     }
 
 
-def reliability_bins(
+def equal_count_bins(
     cases: Sequence[dict[str, np.ndarray]], seeds: Sequence[int], draws: Draws, n_bins: int = N_BINS
 ) -> list[dict[str, Any]]:
     """Observed shares by predicted probability.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from distreward.experiments.calibrated import PREFIX, diverging_brier_metric, level_metrics, log_loss_metric
+from distreward.experiments.calibrated import PREFIX, diverging_brier_metric, level_metrics
 from distreward.experiments.collected import ModelRun
 from distreward.experiments.labelled import LabelledPairs
 from distreward.experiments.plan import REFERENCE_ROW
@@ -18,6 +18,7 @@ from distreward.metrics.repeated import (
     auroc_metric,
     estimate_of_runs,
     jensen_shannon_metric,
+    log_loss_metric,
     values_of_metrics,
 )
 from distreward.scoring import EnsemblePredictions, PairPredictions

@@ -160,7 +160,19 @@ def level_log_loss(level_probs: np.ndarray, counts: np.ndarray) -> float:
     counts = as_counts(counts)
     probs = as_probs(level_probs, "level_probs", len(counts))
     n_labels = counts.sum()
-    return float(-(counts * np.log(np.maximum(probs, 1e-12))).sum() / n_labels) if n_labels else float("nan")
+    return float(label_losses(probs, counts).sum() / n_labels) if n_labels else float("nan")
+
+
+def label_losses(level_probs: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Negative log probability of the labels of each pair at each level, in nats: what `level_log_loss` is the mean of.
+
+    Args:
+        level_probs, counts: [N, 5], as for `level_log_loss`.
+
+    Returns:
+        [N, 5] >= 0; the losses of several labels at one level are added up.
+    """
+    return -(counts * np.log(np.maximum(level_probs, 1e-12)))
 
 
 def jensen_shannon_distance(p: np.ndarray, q: np.ndarray) -> np.ndarray:

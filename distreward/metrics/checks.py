@@ -41,6 +41,15 @@ def as_vector(values: Sequence[float], name: str, n_rows: int | None = None) -> 
     return vector
 
 
+def is_defined(value: float | None) -> bool:
+    """Whether a number of an estimate says anything: not nan, nor the null that JSON has in its place.
+
+    >>> is_defined(0.0), is_defined(float("nan")), is_defined(None)
+    (True, False, False)
+    """
+    return value is not None and bool(np.isfinite(value))
+
+
 def as_counts(counts: np.ndarray, n_rows: int | None = None) -> np.ndarray:
     """Take the annotators per level of every pair.
 

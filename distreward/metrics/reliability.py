@@ -6,7 +6,7 @@ from distreward.errors import InputError
 from distreward.metrics.checks import as_counts, as_probs, as_vector
 
 
-def reliability_bins(predicted: np.ndarray, observed: np.ndarray, weights: np.ndarray, n_bins: int = 10) -> list[dict]:
+def equal_width_bins(predicted: np.ndarray, observed: np.ndarray, weights: np.ndarray, n_bins: int = 10) -> list[dict]:
     """Bins of equal width over the probability; the empty ones are left out.
 
     Args:
@@ -22,7 +22,7 @@ def reliability_bins(predicted: np.ndarray, observed: np.ndarray, weights: np.nd
     Raises:
         InputError: shapes that do not fit, values that are not finite, `n_bins` below 1.
 
-    >>> reliability_bins([0.1, 0.15, 0.9], [0.0, 0.5, 1.0], [1, 3, 2], n_bins=2)  # 0.1375 = (0.1 + 3 * 0.15) / 4
+    >>> equal_width_bins([0.1, 0.15, 0.9], [0.0, 0.5, 1.0], [1, 3, 2], n_bins=2)  # 0.1375 = (0.1 + 3 * 0.15) / 4
     [{'predicted': 0.1375, 'observed': 0.375, 'n': 4}, {'predicted': 0.9, 'observed': 1.0, 'n': 2}]
     """
     if n_bins < 1:
@@ -50,10 +50,10 @@ def level_reliability(level_probs: np.ndarray, counts: np.ndarray, n_bins: int =
     Args:
         level_probs: [N, 5] predicted, rows summing to 1 within 1e-3.
         counts: [N, 5] annotators per level; pairs without annotators do not count.
-        n_bins: as in `reliability_bins`.
+        n_bins: as in `equal_width_bins`.
 
     Returns:
-        As `reliability_bins`; `n` is labels, each once for each of the five levels it could have been.
+        As `equal_width_bins`; `n` is labels, each once for each of the five levels it could have been.
 
     >>> level_reliability([[0, 0, 0, 0.5, 0.5]], [[0, 0, 0, 3, 1]], n_bins=2)
     [{'predicted': 0.0, 'observed': 0.0, 'n': 12}, {'predicted': 0.5, 'observed': 0.5, 'n': 8}]
@@ -63,7 +63,7 @@ def level_reliability(level_probs: np.ndarray, counts: np.ndarray, n_bins: int =
     n_labels = counts.sum(1, keepdims=True)
     shares = np.divide(counts, n_labels, out=np.zeros(probs.shape), where=n_labels > 0)
     weights = np.broadcast_to(n_labels, probs.shape)
-    return reliability_bins(probs.reshape(-1), shares.reshape(-1), weights.reshape(-1), n_bins)
+    return equal_width_bins(probs.reshape(-1), shares.reshape(-1), weights.reshape(-1), n_bins)
 
 
 def divergence_reliability(probability: np.ndarray, diverging: np.ndarray, counts: np.ndarray, n_bins: int = 10):
@@ -73,13 +73,13 @@ def divergence_reliability(probability: np.ndarray, diverging: np.ndarray, count
         probability: [N] in 0..1 (`divergence.diverging_probability` for the number of annotators the pairs have).
         diverging: [N] bool, which pairs did (`agreement_masks`).
         counts: [N, 5] annotators per level; pairs with fewer than two annotators do not count.
-        n_bins: as in `reliability_bins`.
+        n_bins: as in `equal_width_bins`.
 
     Returns:
-        As `reliability_bins`; `n` is pairs.
+        As `equal_width_bins`; `n` is pairs.
 
     >>> divergence_reliability([0.2, 0.3, 0.8], [False, True, True], [[0, 0, 0, 0, 2], [1, 0, 0, 0, 1], [0, 0, 0, 0, 1]], 2)
     [{'predicted': 0.25, 'observed': 0.5, 'n': 2}]
     """
     several = as_counts(counts).sum(1) >= 2
-    return reliability_bins(probability, np.asarray(diverging, dtype=float), several.astype(float), n_bins)
+    return equal_width_bins(probability, np.asarray(diverging, dtype=float), several.astype(float), n_bins)

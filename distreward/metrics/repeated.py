@@ -12,7 +12,7 @@ import numpy as np
 from distreward.data.agreement import agreement_masks
 from distreward.errors import InputError
 from distreward.metrics.bootstrap import bootstrap_counts, interval
-from distreward.metrics.calibration import jensen_shannon_distance
+from distreward.metrics.calibration import jensen_shannon_distance, label_losses
 from distreward.metrics.checks import as_counts
 from distreward.metrics.drawn import AUROCMetric, DrawnMetric, RatioMetric, mean_metric
 
@@ -246,3 +246,14 @@ def jensen_shannon_metric(level_probs: np.ndarray, counts: np.ndarray) -> RatioM
     labelled = counts.sum(1) > 0
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     return mean_metric(jensen_shannon_distance(np.asarray(level_probs), shares), labelled)
+
+
+def log_loss_metric(level_probs: np.ndarray, counts: np.ndarray) -> RatioMetric:
+    """Mean negative log probability of the labels of a run's pairs [M, 5], in nats (`level_log_loss`).
+
+    >>> metric = log_loss_metric(np.array([[0.25, 0, 0.25, 0, 0.5]]), np.array([[1, 0, 0, 0, 1]]))
+    >>> round(metric(np.ones(1)), 4)  # (ln 4 + ln 2) / 2
+    1.0397
+    """
+    counts = as_counts(counts)
+    return RatioMetric(label_losses(level_probs, counts).sum(1), counts.sum(1).astype(np.float64))

@@ -59,7 +59,7 @@ def reliability(predictions: PairPredictions | EnsemblePredictions, counts: np.n
     """Reliability curves of the level probabilities and of the chance to diverge; None where it predicts none.
 
     Returns:
-        `levels` and `diverging`, lists as of `metrics.reliability.reliability_bins`, and the `n_annotators` that the
+        `levels` and `diverging`, lists as of `metrics.reliability.equal_width_bins`, and the `n_annotators` that the
         chance to diverge was computed for.
     """
     probs = predictions.level_probs()

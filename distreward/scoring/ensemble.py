@@ -131,7 +131,7 @@ class EnsemblePredictions:
 
     @classmethod
     def from_columns(cls, columns: np.ndarray, reward_heads: Sequence[dict[str, Any]]) -> "EnsemblePredictions":
-        """From what `RewardEnsemble.score` gives for A and B side by side, [N, M, 2 * 7], and M `reward_head` entries."""
+        """From what `RewardEnsemble.score` gives for A and B side by side, [N, M, 2 * 11], and M `reward_head` entries."""
         return cls([PairPredictions.from_columns(columns[:, m], dict(head)) for m, head in enumerate(reward_heads)])
 
 

@@ -7,7 +7,6 @@ import pytest
 from datasets import Dataset
 
 from distreward.data.schema import features
-from distreward.experiments.calibrated import log_loss_metric
 from distreward.experiments.cells import write_facts, write_predictions
 from distreward.experiments.collected import collect_runs
 from distreward.experiments.labelled import labelled_pairs
@@ -89,11 +88,3 @@ def test_labels_without_strength_are_met_without(pairs, tmp_path):
     leave_cell(tmp_path, cell, head, pairs)
     ((run,),) = collect_runs([cell], tmp_path, Dataset.from_list(rows, features=features())).values()
     assert (run.predicted.level_probs()[:, [1, 3]] == 0).all() and (run.calibrated.level_probs()[:, [1, 3]] == 0).all()
-
-
-def test_log_loss_of_draws():
-    probs, counts = np.array([[0.5, 0, 0.5, 0, 0], [0, 0, 0.25, 0, 0.75]]), np.array([[1, 0, 1, 0, 0], [0, 0, 1, 0, 0]])
-    metric = log_loss_metric(probs, counts)
-    assert metric(np.ones(2)) == pytest.approx(level_log_loss(probs, counts))
-    # the second pair twice, the first not: ln 4
-    assert metric(np.array([0, 2])) == pytest.approx(np.log(4))

@@ -5,7 +5,7 @@ import pytest
 
 from distreward.experiments.densities import densities_of_row, difference_density
 from distreward.experiments.labelled import labelled_pairs
-from distreward.experiments.reliability import reliability_bins, reliability_of_row
+from distreward.experiments.reliability import equal_count_bins, reliability_of_row
 from distreward.losses.difference import THRESHOLDS
 from distreward.metrics.repeated import draw_pairs
 from tests.experiments.conftest import labelled, run_of
@@ -17,7 +17,7 @@ def test_bins_by_hand():
         "pairs": np.arange(4), "predicted": np.array([0.1, 0.2, 0.6, 0.8]), "hits": np.array([0.0, 1, 1, 2]),
         "trials": np.array([2.0, 2, 2, 2]),
     }  # fmt: skip
-    low, high = reliability_bins([cases], [0], draw_pairs(4, None, 50), n_bins=2)
+    low, high = equal_count_bins([cases], [0], draw_pairs(4, None, 50), n_bins=2)
     assert (low["value"], low["n"], high["value"], high["n"]) == (0.25, 4, 0.75, 4)
     assert low["predicted"] == pytest.approx(0.15) and high["predicted"] == pytest.approx(0.7)
     assert low["ci_low"] == 0.0 and low["ci_high"] == 0.5
@@ -26,7 +26,7 @@ def test_bins_by_hand():
 def test_runs_of_all_seeds_are_taken_together():
     one = {"pairs": np.array([0]), "predicted": np.array([0.5]), "hits": np.ones(1), "trials": np.ones(1)}
     other = {**one, "hits": np.zeros(1)}
-    (found,) = reliability_bins([one, other], [0, 1], draw_pairs(1, None, 40))
+    (found,) = equal_count_bins([one, other], [0, 1], draw_pairs(1, None, 40))
     # one seed says yes, the other no: 1/2, and draws of two seeds reach from 0 to 1
     assert (found["value"], found["ci_low"], found["ci_high"], found["n"]) == (0.5, 0.0, 1.0, 2)
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from distreward.errors import InputError
-from distreward.metrics.reliability import divergence_reliability, level_reliability, reliability_bins
+from distreward.metrics.reliability import divergence_reliability, equal_width_bins, level_reliability
 
 
 def test_by_hand():
     # bins of width 1/4: 0.2 -> 0; 0.5 and 0.7 -> 2; 1.0 -> the last
-    bins = reliability_bins([0.2, 0.5, 0.7, 1.0], [0, 1, 0, 1], [1, 1, 3, 2], n_bins=4)
+    bins = equal_width_bins([0.2, 0.5, 0.7, 1.0], [0, 1, 0, 1], [1, 1, 3, 2], n_bins=4)
     assert [entry["n"] for entry in bins] == [1, 4, 2]
     assert bins[1]["predicted"] == pytest.approx((0.5 + 3 * 0.7) / 4) and bins[1]["observed"] == pytest.approx(1 / 4)
     assert bins[2] == {"predicted": 1.0, "observed": 1.0, "n": 2}
@@ -18,7 +18,7 @@ def test_by_hand():
 def test_nothing_is_lost_and_bins_ascend():
     generator = np.random.default_rng(0)
     predicted, observed, weights = generator.random((3, 500))
-    bins = reliability_bins(predicted, observed, np.round(10 * weights), n_bins=7)
+    bins = equal_width_bins(predicted, observed, np.round(10 * weights), n_bins=7)
     assert sum(entry["n"] for entry in bins) == np.round(10 * weights).sum()
     assert [entry["predicted"] for entry in bins] == sorted(entry["predicted"] for entry in bins)
 
@@ -40,6 +40,6 @@ def test_single_annotators_cannot_diverge():
 
 def test_mistakes_are_named():
     with pytest.raises(InputError, match="`n_bins` is 0"):
-        reliability_bins([0.5], [1], [1], n_bins=0)
+        equal_width_bins([0.5], [1], [1], n_bins=0)
     with pytest.raises(InputError, match="`observed` has shape"):
-        reliability_bins([0.5, 0.5], [1], [1])
+        equal_width_bins([0.5, 0.5], [1], [1])

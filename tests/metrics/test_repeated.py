@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from distreward.errors import InputError
-from distreward.metrics.calibration import level_calibration
+from distreward.metrics.calibration import level_calibration, level_log_loss
 from distreward.metrics.functional import accuracy_difference, diverging_id_auroc, preference_accuracy
 from distreward.metrics.repeated import (
     Run,
@@ -12,6 +12,7 @@ from distreward.metrics.repeated import (
     auroc_metric,
     draw_pairs,
     jensen_shannon_metric,
+    log_loss_metric,
     matched,
     repeated_estimate,
     run_values,
@@ -123,3 +124,11 @@ def test_rows_without_a_run_in_common_have_no_difference():
 def test_no_runs_are_refused():
     with pytest.raises(InputError, match="no run of this row"):
         repeated_estimate([], 2, None)
+
+
+def test_log_loss_of_draws():
+    probs, counts = np.array([[0.5, 0, 0.5, 0, 0], [0, 0, 0.25, 0, 0.75]]), np.array([[1, 0, 1, 0, 0], [0, 0, 1, 0, 0]])
+    metric = log_loss_metric(probs, counts)
+    assert metric(np.ones(2)) == pytest.approx(level_log_loss(probs, counts))
+    # the second pair twice, the first not: ln 4
+    assert metric(np.array([0, 2])) == pytest.approx(np.log(4))

@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 
 from distreward.analysis.plots import headless_pyplot, save_figure
+from distreward.data.agreement import CATEGORY_WORDS
+from distreward.metrics.checks import is_defined
 
 BLUE, ORANGE, GREEN, RED, WINE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#882255", "#777777"
 
 CATEGORY_STYLE = {
-    "high_agreement_preference": ("agree on a preference", BLUE, "-"),
-    "high_agreement_tie": ("agree on a tie", GREY, "--"),
-    "diverging": ("diverging", RED, "-"),
-    "diverging_substantial": ("diverging substantially", WINE, "-"),
+    "high_agreement_preference": (BLUE, "-"),
+    "high_agreement_tie": (GREY, "--"),
+    "diverging": (RED, "-"),
+    "diverging_substantial": (WINE, "-"),
 }
-"""Words, colour and line of an agreement category."""
+"""Colour and line of an agreement category."""
 
 LEVEL_STYLE = {
     "significant": ("significantly better", BLUE, "o"),
@@ -58,7 +60,11 @@ def plot_overview(rows: Sequence[tuple[str, Mapping[str, Mapping[str, float]]]],
     )
     for axis, title, metrics in panels:
         for number, (metric, label, colour, marker) in enumerate(metrics):
-            shown = [(row, found[metric]) for row, (_, found) in enumerate(rows) if _defined(found.get(metric))]
+            shown = [
+                (row, found[metric])
+                for row, (_, found) in enumerate(rows)
+                if metric in found and is_defined(found[metric]["value"])
+            ]
             if not shown:
                 continue
             at = np.array([row for row, _ in shown]) + (number - (len(metrics) - 1) / 2) * 0.22
@@ -95,7 +101,7 @@ def plot_strength(
     plt = headless_pyplot()
     figure, axes = plt.subplots(len(values), 1, figsize=SMALL, sharex=True, sharey=True)
     for axis, (category, strength) in zip(np.atleast_1d(axes), values.items(), strict=True):
-        words, colour, _ = CATEGORY_STYLE[category]
+        words, colour = CATEGORY_WORDS[category], CATEGORY_STYLE[category][0]
         if len(strength):
             weights = np.full(len(strength), 100 / len(strength))
             axis.hist(np.clip(strength, *span), bins=15, range=span, weights=weights, color=colour, rwidth=0.92)
@@ -140,7 +146,7 @@ def plot_densities(found: Mapping[str, Any], has_slight: bool, title: str, path:
         axes, ("typical", "average"), ("one typical pair each", "average over all pairs"), strict=True
     ):
         for category, density in found[kind].items():
-            words, colour, line = CATEGORY_STYLE[category]
+            words, (colour, line) = CATEGORY_WORDS[category], CATEGORY_STYLE[category]
             axis.plot(
                 found["at"],
                 density,
@@ -176,7 +182,7 @@ def plot_reliability(lines: Mapping[str, Sequence[Mapping[str, float]]], title: 
     """Observed share against predicted probability.
 
     Args:
-        lines: key of `LEVEL_STYLE` -> bins of `reliability_bins`.
+        lines: key of `LEVEL_STYLE` -> bins of `equal_count_bins`.
         title: of the figure.
         what: the probability is of, for the axes.
         path: PNG to write.
@@ -206,10 +212,6 @@ def plot_reliability(lines: Mapping[str, Sequence[Mapping[str, float]]], title: 
 
 
 _PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.0}
-
-
-def _defined(estimate: Mapping[str, float] | None) -> bool:
-    return estimate is not None and np.isfinite(estimate["value"])
 
 
 def _value_and_whiskers(estimates: Sequence[Mapping[str, float]]) -> tuple[np.ndarray, np.ndarray]:

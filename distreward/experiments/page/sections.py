@@ -16,6 +16,7 @@ from distreward.experiments.page.tables import (
     comparison_table,
     count_rows,
     distance_table,
+    estimate_cell,
     main_table,
     own_score_table,
     settings_rows,
@@ -23,6 +24,7 @@ from distreward.experiments.page.tables import (
     title_of,
 )
 from distreward.experiments.plan import REFERENCE_ROW
+from distreward.metrics.checks import is_defined
 
 LEVEL_OF_SIGNIFICANCE = 0.05
 
@@ -133,7 +135,9 @@ def findings(results: Mapping[str, Any]) -> list[str]:
             sentence += _verdict(comparisons.get(best, {}).get(metric))
         found.append(sentence + ". 0.5 is guessing.")
     accuracies = {
-        row: m["preference_accuracy"]["value"] for row, m in rows.items() if _is_number(m["preference_accuracy"])
+        row: m["preference_accuracy"]["value"]
+        for row, m in rows.items()
+        if is_defined(m["preference_accuracy"]["value"])
     }
     if accuracies:
         low, high = min(accuracies, key=accuracies.get), max(accuracies, key=accuracies.get)
@@ -149,7 +153,7 @@ def findings(results: Mapping[str, Any]) -> list[str]:
             f"same average of every pair gives {average:.3f}{_verdict(difference)}."
         )
     decided = results["strength"].get(REFERENCE_ROW, {}).get("chosen_probability")
-    if decided and all(_is_number(decided[key]) for key in ("diverging", "high_agreement_preference")):
+    if decided and all(is_defined(decided[key]["value"]) for key in ("diverging", "high_agreement_preference")):
         agree, diverge = decided["high_agreement_preference"]["value"], decided["diverging"]["value"]
         found.append(
             f"Being undecided where people are: Bradley-Terry on all labels gives its favourite a probability of {agree:.3f} on average where "
@@ -164,7 +168,7 @@ def _best(rows: Mapping[str, Any], metrics: Sequence[str], largest: bool = True)
         (metrics_of[name]["value"], row, name)
         for row, metrics_of in rows.items()
         for name in metrics
-        if name in metrics_of and _is_number(metrics_of[name])
+        if name in metrics_of and is_defined(metrics_of[name]["value"])
     ]
     if not found:
         return None, None
@@ -172,17 +176,9 @@ def _best(rows: Mapping[str, Any], metrics: Sequence[str], largest: bool = True)
     return row, name
 
 
-def _is_number(estimate: Mapping[str, Any]) -> bool:
-    return estimate["value"] is not None and estimate["value"] == estimate["value"]
-
-
 def _number(estimate: Mapping[str, Any]) -> str:
-    if not _is_number(estimate):
-        return "-"
-    interval = (
-        "" if estimate["ci_low"] != estimate["ci_low"] else f", {estimate['ci_low']:.3f} to {estimate['ci_high']:.3f}"
-    )
-    return f"{estimate['value']:.3f}{interval}"
+    cell = estimate_cell(estimate)
+    return cell if isinstance(cell, str) else ", ".join(cell)
 
 
 def _verdict(difference: Mapping[str, Any] | None) -> str:

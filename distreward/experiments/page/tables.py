@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from distreward.data.agreement import CATEGORY_WORDS
 from distreward.experiments.plan import ROWS
 from distreward.experiments.strength import STRENGTH_CATEGORIES
+from distreward.metrics.checks import is_defined
 
 HEADINGS = {
     "preference_accuracy": "accuracy",
@@ -45,14 +45,6 @@ DISTANCES = ("jensen_shannon", "calibrated_jensen_shannon", "calibrated_log_loss
 BRIER_SCORES = ("diverging_brier", "calibrated_diverging_brier")
 """Metrics that compare the chance to diverge with which pairs did: lower is better."""
 
-CATEGORY_WORDS = {
-    "high_agreement_preference": "agree on a preference",
-    "high_agreement_tie": "agree on a tie",
-    "diverging": "diverging",
-    "diverging_substantial": "diverging substantially",
-    "other": "none of these",
-}
-
 MEASURE_WORDS = {
     "chosen_probability": "P(C > R)",
     "majority_probability": "P(majority's choice)",
@@ -74,16 +66,12 @@ def estimate_cell(estimate: Mapping[str, Any] | None, digits: int = 3) -> Cell:
     >>> estimate_cell({"value": 0.7123, "ci_low": 0.69, "ci_high": 0.7333})
     ('0.712', '0.690 to 0.733')
     """
-    if estimate is None or not _known(estimate["value"]):
+    if estimate is None or not is_defined(estimate["value"]):
         return "-"
     value = f"{estimate['value']:.{digits}f}"
-    if not _known(estimate["ci_low"]):
+    if not is_defined(estimate["ci_low"]):
         return value
     return value, f"{estimate['ci_low']:.{digits}f} to {estimate['ci_high']:.{digits}f}"
-
-
-def _known(value: float | None) -> bool:
-    return value is not None and bool(np.isfinite(value))
 
 
 def ensemble_title(row: str) -> str:
@@ -175,7 +163,7 @@ def difference_cell(estimate: Mapping[str, Any] | None) -> Cell:
         return cell
     p = estimate.get("p_value_corrected", estimate["p_value"])
     sign = "+" if estimate["value"] > 0 else ""
-    return sign + cell[0], cell[1], *([f"p = {p:.3f}"] if _known(p) else [])
+    return sign + cell[0], cell[1], *([f"p = {p:.3f}"] if is_defined(p) else [])
 
 
 def strength_rows(strength: Mapping[str, Any], measure: str, has_slight: bool = True) -> list[list[Cell]]:

@@ -54,8 +54,8 @@ DEFINITIONS = (
 
 TABLE_3 = (
     "Each line is a way of training, on the same pairs from the same base model. Aggregated labels: the majority of a pair's "
-    "annotators; all labels: every annotator counts. Ensemble: the models of all seeds asked together. Whiskers and small numbers are intervals that cover 95 % of what other prompts and seeds of the same "
-    "kind would give. The dotted lines in the figure are guessing."
+    "annotators; all labels: every annotator counts. Ensemble: the models of all seeds asked together. Whiskers and small numbers are 95 % bootstrap intervals: how far a value would move with other prompts of the "
+    "same kind and other seeds; of an ensemble, whose seeds are taken together, with other prompts alone. The dotted lines in the figure are guessing."
 )
 
 COMPARISONS = (
@@ -94,7 +94,7 @@ DENSITY = (
 
 RELIABILITY = (
     "When a model says 30 %, does it happen in 30 % of the cases? On the dotted line it does; below it the model promises too much, "
-    "above it too little. Each point holds a tenth of the predictions."
+    "above it too little. Each point holds about a tenth of the predictions; where many are the same there are fewer, larger points."
 )
 
 OWN_SCORE = (
