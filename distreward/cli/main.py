@@ -51,8 +51,21 @@ def usage() -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 done, 2 a mistake in what was given, 130 or 143 interrupted."""
-    argv = list(sys.argv[1:] if argv is None else argv)
+    """Run one command; returns the exit status: 0 done, 2 a mistake in what was given, 130 or 143 interrupted.
+
+    141: who read the output (`| head`) went away.
+    """
+    try:
+        status = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        return 141
+
+
+def _run(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage())
         return 0
@@ -86,12 +99,24 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
+def _nobody_reads() -> bool:
+    """Whether it is the standard output that broke; then what is left of it goes nowhere, also when Python ends."""
+    try:
+        print(flush=True)  # a flush alone may have nothing left to fail on
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
 def _set_up_logging() -> None:
     logger = logging.getLogger("distreward")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("distreward: %(message)s"))
     logger.handlers = [handler]  # a second call in one process writes to today's stderr, and once
     logger.propagate = False
+    # Of every command, that a faster 4-bit kernel for CPUs could be had: it is tried for at import, needed or not.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     # One process of several speaks; the others keep to errors.
     logger.setLevel(logging.INFO if os.environ.get("RANK", "0") == "0" else logging.ERROR)
 

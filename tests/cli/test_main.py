@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 
@@ -46,6 +47,25 @@ def test_usage_needs_no_heavy_import():
     """`distreward --help` must not wait for torch."""
     code = "import sys; from distreward.cli.main import main; main(['--help']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    """`distreward --help | head -1`, whose reader is gone before the first line."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "distreward.cli.main", "--help"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_another_broken_pipe_is_an_error(monkeypatch):
+    def breaks(_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("distreward.cli.env.main", breaks)
+    with pytest.raises(BrokenPipeError):
+        main(["env"])
 
 
 def mistake(capsys, argv: list[str]) -> str:
