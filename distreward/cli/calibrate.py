@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
     processes = running_processes()
     scorer = arguments.open(processes)
     overlap_with_training([arguments.model_name_or_path], dataset)
-    output_dir = prepare_output_dir(arguments.output_dir)
+    output_dir = prepare_output_dir(arguments.output_dir, model=True)
     predictions = scorer.score_pairs(dataset)
     if processes is not None and not processes.is_main_process:
         return 0

@@ -54,6 +54,6 @@ def main(argv: Sequence[str]) -> int:
         revision=arguments.revision,
     )
     values = {"reward_head": AutoConfig.from_pretrained(path).reward_head}
-    write_results(prepare_output_dir(path), "export", arguments, {}, started, values)
+    write_results(prepare_output_dir(path, model=True), "export", arguments, {}, started, values)
     print(f"{arguments.output} of {arguments.model_name_or_path} written to {path}, a stock checkpoint with one output")
     return 0

@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         raise InputError(f"--dtype {arguments.dtype}: wanted one of {', '.join(DTYPES)}.")
     from distreward.modeling.merging import merge_adapter
 
-    output_dir = prepare_output_dir(arguments.output_dir)
+    output_dir = prepare_output_dir(arguments.output_dir, model=True)
     options = {"revision": arguments.revision} if arguments.revision else {}
     merged = merge_adapter(
         arguments.model_name_or_path,

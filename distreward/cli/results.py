@@ -1,5 +1,6 @@
 """`results.json`: what every command writes beside its table, and what scripts may rely on."""
 
+import json
 import os
 import platform
 import time
@@ -9,16 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from distreward.errors import InputError
-from distreward.hub.plain import publishable, write_json, write_text
+from distreward.hub.plain import publishable, tells_of_training, write_json, write_text
 
 __all__ = ["prepare_output_dir", "publishable", "versions", "write_results", "write_text"]
 
 PACKAGES = ("distreward", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "evaluate")
 
 
-def prepare_output_dir(output_dir: str) -> Path:
-    """Make the folder, before any long work; a file in its place or a read-only parent is refused."""
+def prepare_output_dir(output_dir: str, model: bool = False) -> Path:
+    """Make the folder, before any long work.
+
+    Args:
+        output_dir: where a command writes.
+        model: whether it writes a model there, which replaces another with all that is known of it.
+
+    Raises:
+        InputError: a file in its place, a folder that cannot be written, or without `model` that of a trained model, whose
+            `results.json` tells of the training.
+    """
     path = Path(output_dir)
+    if not model and _is_of_training(path / "results.json"):
+        raise InputError(
+            f"--output_dir {path}: holds a trained model, and its results.json tells how; name another folder, or one in it."
+        )
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -26,6 +40,13 @@ def prepare_output_dir(output_dir: str) -> Path:
     if not os.access(path, os.W_OK):
         raise InputError(f"--output_dir {path}: not writable; choose another folder.")
     return path
+
+
+def _is_of_training(file: Path) -> bool:
+    try:
+        return tells_of_training(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError):  # absent or not JSON: then it tells nothing
+        return False
 
 
 def write_results(

@@ -94,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
     arguments, config, model_arguments, options, _ = parser.parse(argv)
     check_arguments(arguments, model_arguments)
     splits = load_splits(arguments, options)
-    output_dir = prepare_output_dir(config.output_dir)
+    output_dir = prepare_output_dir(config.output_dir, model=True)
     checkpoint = checkpoint_to_resume(config, output_dir)
 
     stop = StopOnSignal()

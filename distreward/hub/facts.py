@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from distreward.errors import InputError
+from distreward.hub.plain import tells_of_training
 from distreward.modeling.adapter_files import REWARD_CONFIG
 from distreward.modeling.heads import uncalibrated
 
@@ -22,9 +23,6 @@ RELIABILITY_FIGURE = "reliability.png"
 
 FILES = {"config": ("config.json", REWARD_CONFIG), "adapter": ("adapter_config.json",)}
 """Kind of fact -> files of the model folder it may stand in, the first that is there counts."""
-
-TRAINS = ("train", "demo")
-"""Commands whose `results.json` in a model's folder tells of its training."""
 
 OF_A_RUN = ("objective", "steps", "reward_head")
 """What two files about the same training agree on."""
@@ -201,7 +199,7 @@ def training_file(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     """
     results, facts = folder / "results.json", folder / TRAINING_FACTS
     contents = {path: read_json(path) for path in (results, facts) if path.is_file()}
-    if contents.get(results, {}).get("command") not in TRAINS or "reward_head" not in contents[results]:
+    if not tells_of_training(contents.get(results)):
         contents.pop(results, None)
     if len(contents) == 2 and any(contents[results].get(key) != contents[facts].get(key) for key in OF_A_RUN):
         newest = max(contents, key=lambda path: path.stat().st_mtime_ns)

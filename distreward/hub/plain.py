@@ -8,6 +8,18 @@ from typing import Any
 
 from distreward.hub.secrets import names_secret, scrub
 
+TRAINS = ("train", "demo")
+"""Commands whose `results.json` in a model's folder tells of its training."""
+
+
+def tells_of_training(results: Any) -> bool:
+    """Whether a `results.json`, as read, is the account of a model's training.
+
+    >>> tells_of_training({"command": "train", "reward_head": {}}), tells_of_training({"command": "evaluate"})
+    (True, False)
+    """
+    return isinstance(results, dict) and results.get("command") in TRAINS and "reward_head" in results
+
 
 def publishable(value: Any, name: str = "") -> Any:
     """JSON's own types: undefined floats become None, arrays lists, enums their value; of absolute paths only the name stays.

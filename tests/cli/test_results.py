@@ -39,6 +39,18 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
         prepare_output_dir(str(tmp_path / "taken"))
 
 
+def test_the_account_of_a_training_is_not_overwritten_by_another_command(tmp_path):
+    path = write_results(tmp_path, "train", {}, {}, time.time(), {"reward_head": {"type": "scalar"}})
+    with pytest.raises(InputError, match="holds a trained model.* or one in it"):
+        prepare_output_dir(str(tmp_path))
+    assert prepare_output_dir(str(tmp_path), model=True) == tmp_path
+    assert prepare_output_dir(str(tmp_path / "evaluation")).is_dir()
+    write_results(tmp_path, "evaluate", {}, {}, time.time(), {"reward_head": {"type": "scalar"}})
+    assert prepare_output_dir(str(tmp_path)) == tmp_path  # a second evaluation replaces the first
+    path.write_text("half")
+    assert prepare_output_dir(str(tmp_path)) == tmp_path
+
+
 def test_of_absolute_paths_only_the_name_is_written(tmp_path):
     config = {"dataset_name": "/home/ann/secret/labels.jsonl", "model": "org/model", "output_dir": Path("/x/y/out")}
     text = write_results(tmp_path, "train", config, {"name": "~/labels.jsonl"}, time.time(), {}).read_text()
