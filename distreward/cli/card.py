@@ -7,7 +7,7 @@ from pathlib import Path
 
 from distreward.cli.parsing import CommandParser
 from distreward.errors import InputError
-from distreward.hub.facts import RELIABILITY_FIGURE, ModelFacts, read_facts, recalled
+from distreward.hub.facts import FILES, RELIABILITY_FIGURE, ModelFacts, read_facts, recalled
 from distreward.hub.writing import CARD, given_at, write_card
 
 DESCRIPTION = """Write a model's card (README.md with the Hub's metadata) from the files that training and evaluation left beside the
@@ -55,7 +55,14 @@ def main(argv: Sequence[str]) -> int:
     folder = Path(arguments.model_dir)
     given = {"licence_of_data": arguments.license_of_data, "license": arguments.license}
     facts = read_facts(folder, arguments.evaluation, **given)
+    if not facts.files.keys() & FILES:
+        raise InputError(
+            f"--model_dir {folder}: no model, it has no config.json or adapter_config.json; name the folder that training "
+            "saved it to."
+        )
     path = folder / CARD if arguments.output_file is None else Path(arguments.output_file)
+    if path.is_dir():
+        raise InputError(f"--output_file {path}: a folder; name a file, as {path / CARD}.")
     if arguments.evaluation is not None and arguments.output_file is None:
         facts = read_facts(folder, gathered(facts), **given)
     facts = recalled(facts, given_at(path))

@@ -91,7 +91,9 @@ def summary(facts: ModelFacts, head: str) -> str:
     base = facts.value("base_model")
     name = base.get("name") if isinstance(base, dict) else base
     of = f", made from `{Path(str(name)).name if str(name).startswith('/') else name}`" if name else ""
-    return f"A reward model{of}, trained with distreward on annotators' labels. {HEAD_WORDS[head].summary}"
+    known = facts.fact("reward_head") is not None  # else anybody's: a stock checkpoint
+    by = ", trained with distreward on annotators' labels" if known else ""
+    return f"A reward model{of}{by}. {HEAD_WORDS[head].summary}"
 
 
 def licence(facts: ModelFacts) -> str:

@@ -103,6 +103,18 @@ def test_an_edited_card_stops_the_command(base_model, tmp_path, capsys):
     assert "--model_dir is missing" in capsys.readouterr().err
 
 
+def test_mistakes_are_one_line(base_model, tmp_path, capsys):
+    for words, line in (
+        (["--model_dir", str(tmp_path / "nowhere")], "no such folder"),
+        (["--model_dir", str(tmp_path)], "no model, it has no config.json"),
+        (["--model_dir", str(base_model), "--output_file", str(tmp_path)], f"name a file, as {tmp_path / 'README.md'}"),
+    ):
+        assert main(["card", *words]) == 2
+        error = capsys.readouterr().err
+        assert line in error and error.startswith("distreward card: ") and error.count("\n") == 1
+    assert not list(tmp_path.glob("README.md"))
+
+
 def test_not_known_is_what_the_card_does_not_know(base_model, capsys):
     command = ["card", "--model_dir", str(base_model)]
     licences = ["--license", "mit", "--license_of_data", "odc-by"]
