@@ -10,6 +10,7 @@ from distreward.cli.parsing import CommandParser
 from distreward.cli.results import prepare_output_dir, write_results
 from distreward.errors import InputError
 from distreward.hub.files import Selection, local_base, select_files
+from distreward.hub.metadata import is_hub_id
 from distreward.hub.pushing import Pushed, open_repository
 from distreward.hub.secrets import refuse_secrets
 from distreward.hub.spaces import metric_space
@@ -67,6 +68,10 @@ class PushArguments:
         """Refuse what cannot work before anything is read."""
         if self.repo_id is None:
             raise InputError("--repo_id is missing: where to send it, user/name on the Hub.")
+        if not is_hub_id(self.repo_id):
+            raise InputError(
+                f"--repo_id {self.repo_id}: no name the Hub takes; wanted user/name, of letters, digits, '-', '_' and '.'."
+            )
         if (self.model_dir is None) == (self.metric is None):
             raise InputError("give the folder of a model or --metric NAME, one of the two; see distreward push --help")
         for name in ("include", "replace"):

@@ -233,7 +233,7 @@ def in_one_line(cause: BaseException) -> str:
         return "nothing is sent while HF_HUB_OFFLINE is set: unset it to push"
     if isinstance(cause, HfHubHTTPError):
         status = cause.response.status_code
-        said = " ".join((cause.server_message or "").split())
+        said = " ".join((cause.server_message or "").split()).rstrip(".")
         known = REFUSALS.get(status, f"the Hub answered {status}")
         if (asked := asked_pause(cause)) is not None:
             known += f"; it asks to wait {asked} s"

@@ -119,6 +119,8 @@ def test_the_card_names_the_repository_it_lies_in(hub, model, capsys):
     ("arguments", "line"),
     [
         (["{model}"], "--repo_id is missing"),
+        (["{model}", "--repo_id", "ann/my rewards", "--dry_run"], "--repo_id ann/my rewards: no name the Hub takes"),
+        (["{model}", "--repo_id", "org/ann/x", "--dry_run"], "wanted user/name"),
         (["--repo_id", "ann/x"], "the folder of a model or --metric NAME"),
         (["{model}", "--metric", "level_calibration", "--repo_id", "ann/x"], "one of the two"),
         (["{model}/checkpoint-3", "--repo_id", "ann/x"], "not a checkpoint, it has no config.json"),
@@ -165,6 +167,7 @@ def test_what_is_searched_is_what_is_sent_each_file_once(hub, model, monkeypatch
     [
         (Fault("POST", "/api/repos/create", 401, times=-1), "(401)"),
         (Fault("POST", "/api/repos/create", 403, times=-1), "(403)"),
+        (Fault("POST", "/api/repos/create", 402, times=-1, message="Pay first."), "it says: Pay first."),
         (Fault("POST", "/commit/main", 409, times=-1), "(409)"),
         (Fault("POST", "/commit/main", 429, times=-1), "(429)"),
         (Fault("PUT", "/large/", "drop_midway", times=-1), "connection broke"),
@@ -179,5 +182,5 @@ def test_refusals_of_the_hub_are_one_line(hub, model, capsys, fault, line):
     assert main(["push", str(model), "--repo_id", "ann/rewards"]) == 2
     # before it may come what is said while waiting, each a line of its own
     *_, last = capsys.readouterr().err.rstrip("\n").split("distreward push: ")
-    assert last.startswith("ann/rewards: ") and line in last and "\n" not in last
+    assert last.startswith("ann/rewards: ") and line in last and "\n" not in last and ".." not in last
     assert "ann/rewards" not in hub.repositories or hub.model("ann/rewards").files() == {}
