@@ -38,7 +38,7 @@ def training_facts(trainer: Any, dataset_name: str | None = None) -> dict[str, A
         "reward_head": getattr(config, "reward_head", None) or {"type": trainer.reward_head},
         "base_model": base_model(config),
         "data": split_facts(trainer, dataset_name),
-        "config": run_settings(trainer.args, trainer.own_settings),
+        "config": {name: getattr(trainer.args, name) for name in (*SETTINGS, *trainer.own_settings)},
         "development": trainer.development,
         "steps": state.global_step,
         "epochs": state.epoch,
@@ -50,11 +50,6 @@ def training_facts(trainer: Any, dataset_name: str | None = None) -> dict[str, A
         "train_seconds": seconds[-1] if seconds else None,
         "versions": {name: version(name) for name in ("distreward", "torch", "transformers", "trl")},
     }
-
-
-def run_settings(args: Any, own_settings: Iterable[str]) -> dict[str, Any]:
-    """The settings of a `DistributionalRewardConfig` that shape a run, and those that the run's objective reads."""
-    return {name: getattr(args, name) for name in (*SETTINGS, *own_settings)}
 
 
 def base_model(config: Any) -> dict[str, Any]:

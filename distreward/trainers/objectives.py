@@ -115,6 +115,3 @@ OBJECTIVES: dict[str, type[DistributionalRewardTrainer]] = {
         LikertKLRewardTrainer,
     )
 }
-
-OWN_SETTINGS = tuple(dict.fromkeys(name for trainer in OBJECTIVES.values() for name in trainer.own_settings))
-"""Fields of the config that some objectives read and others do not; whose they are is a trainer's `own_settings`."""

@@ -10,7 +10,6 @@ from distreward.cli.main import main
 from distreward.hub.tables import SETTINGS
 from distreward.modeling import AutoRewardModel
 from distreward.trainers import OBJECTIVES
-from distreward.trainers.objectives import OWN_SETTINGS
 
 FAST = (
     "--per_device_train_batch_size 4 --num_train_epochs 1 --learning_rate 1e-3 --report_to none --use_cpu true "
@@ -54,7 +53,8 @@ def test_train_evaluate_score(objective, labels, base_model, tmp_path, capsys):
     # the settings that shape a run, those of other objectives left out; where it went and who was told do not
     config, facts = run["config"], json.loads((out / "training_facts.json").read_text())
     assert {*SETTINGS, "model_revision", "dtype", "use_peft", "split_seed"} <= set(config) and "lora_r" not in config
-    assert set(OWN_SETTINGS) & set(config) == set(OBJECTIVES[objective].own_settings)
+    of_some = {name for trainer in OBJECTIVES.values() for name in trainer.own_settings}
+    assert of_some & set(config) == set(OBJECTIVES[objective].own_settings)
     assert facts["config"] == {name: config[name] for name in facts["config"]}
     assert not [name for name in config if name.startswith(("hub_", "push_", "report_", "output_", "resume_"))]
     assert ("| `unknown_strength` | significant |" in (out / "README.md").read_text()) == ("unknown_strength" in config)
