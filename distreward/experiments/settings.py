@@ -16,13 +16,6 @@ PAPER_LEARNING_RATE = 5e-5
 KEY_FORMAT = "key_format"
 """In a key whose settings are all those that are not at their default."""
 
-ALWAYS_TOLD = frozenset({
-    "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "num_train_epochs", "max_steps",
-    "per_device_train_batch_size", "gradient_accumulation_steps", "bf16", "fp16", "max_length", "truncation",
-    "chat_template_path", "freeze_backbone", "cdf", "eval_every_epochs", "metric_for_best_model",
-})  # fmt: skip
-"""Settings of training that a reader looks for, whether at their default or not."""
-
 OF_THE_CELLS = {
     "seed": "every row is trained under several seeds; name them with --seeds.",
     "label_aggregation": "each row has its own; choose rows with --rows, as bradley_terry_aggregated and bradley_terry.",
@@ -33,6 +26,17 @@ OF_THE_CELLS = {
     "push_to_hub": "runs are not published; train the model you want with distreward train --push_to_hub.",
 }
 """Options of training that an experiment settles cell by cell, and what to do instead of giving them."""
+
+ALWAYS_TOLD = frozenset({
+    "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "num_train_epochs", "max_steps",
+    "per_device_train_batch_size", "gradient_accumulation_steps", "bf16", "fp16", "max_length", "truncation",
+    "chat_template_path", "freeze_backbone", "eval_every_epochs", "metric_for_best_model", "cdf", "level_smoothing",
+    "min_std", "unknown_strength",
+})  # fmt: skip
+"""Settings of training that a reader looks for, whether at their default or not."""
+
+OPENING = ("token", "cache_dir", "local_files_only", "force_download", "device_map")
+"""Of `model_init_kwargs`: how a machine comes by a model. A token is also nobody else's business."""
 
 NOT_SHAPING = frozenset({
     *OF_THE_CELLS,
@@ -101,6 +105,8 @@ class ExperimentConfig(DistributionalRewardConfig):
         found = {}
         for f in fields(self):
             value = plain(getattr(self, f.name))
+            if f.name == "model_init_kwargs":
+                value = {name: given for name, given in (value or {}).items() if name not in OPENING} or None
             if f.name not in NOT_SHAPING and (f.name in ALWAYS_TOLD or value != plain(f.default)):
                 found[f.name] = value
         return found

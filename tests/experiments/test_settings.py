@@ -83,6 +83,8 @@ def test_where_things_go_and_how_they_are_come_by_is_not(tmp_path):
     assert key_of(*words) == key_of()
     claim_folder(tmp_path, key_of(*words))
     claim_folder(tmp_path, key_of())
+    secret = key_of("--model_init_kwargs", '{"token": "hf_secret", "cache_dir": "models", "attention_dropout": 0.1}')
+    assert secret["model_init_kwargs"] == {"attention_dropout": 0.1}
     known = {f.name for f in fields(ExperimentConfig)}
     assert known >= NOT_SHAPING and known >= ALWAYS_TOLD and not NOT_SHAPING & ALWAYS_TOLD
 
