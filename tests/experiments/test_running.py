@@ -112,10 +112,13 @@ def test_the_eta_with_the_lowest_development_loss_counts(tmp_path):
     assert chosen.eta == 0.5
 
 
+def save_stock(base_model, folder):
+    AutoModelForSequenceClassification.from_pretrained(base_model, num_labels=1).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(base_model).save_pretrained(folder)
+
+
 def test_a_stock_model_stands_in_the_table_on_the_same_pairs(command, base_model, tmp_path, capsys):
-    stock = AutoModelForSequenceClassification.from_pretrained(base_model, num_labels=1)
-    stock.save_pretrained(tmp_path / "stock")
-    AutoTokenizer.from_pretrained(base_model).save_pretrained(tmp_path / "stock")
+    save_stock(base_model, tmp_path / "stock")
     options = ("--rows", "bradley_terry", "--seeds", "0", "1", "--folds", "0", "--test_size", "6")
     assert command(*options, "--stock_models", str(tmp_path / "stock")) == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())
@@ -132,6 +135,19 @@ def test_a_stock_model_stands_in_the_table_on_the_same_pairs(command, base_model
     both = (str(tmp_path / "stock"), str(tmp_path / "elsewhere" / "stock"))
     assert command(*options, "--stock_models", *both) == 2
     assert "has the same name, stock" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_stock_model_is_compared_fold_by_fold(command, base_model, tmp_path):
+    save_stock(base_model, tmp_path / "stock")
+    options = ("--rows", "bradley_terry", "--seeds", "0", "1", "--stock_models", str(tmp_path / "stock"))
+    assert command(*options) == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["rows"]["stock"]["preference_accuracy"]["n"] == 4  # 2 seeds, 2 folds
+    assert results["comparisons"]["stock"]["preference_accuracy"]["n"] == 4
+    assert results["runs"]["stock"] | {"seconds": 0} == {
+        "runs": 1, "seeds": [], "folds": [0, 1], "seconds": 0, "revision": None,
+    }  # fmt: skip
+    assert "stock" not in results["ensembles"]["rows"]  # one model, not several
 
 
 def test_another_model_of_the_same_name_is_not_taken_for_the_one_that_was_scored(tmp_path):
