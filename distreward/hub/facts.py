@@ -156,21 +156,21 @@ def recalled(facts: ModelFacts, before: Mapping[str, Any], joining: Path | None 
     Args:
         facts: of the model.
         before: what `writing.given_for` reads in the card. Evaluations chosen then are looked up again; those that are gone,
-            or of another checkpoint by now, are named and left out.
+            or of another checkpoint by now, are named and no longer chosen. Where none is left all are shown again.
         joining: folder of an evaluation made since, which joins the chosen ones. Where none were chosen all are shown anyway.
     """
     now = {key: value for key, value in facts.files["given"][1].items() if value is not None}
     given = {**before, **now}
     if "evaluations" in before and "evaluations" not in now:
         more = [] if joining is None else [_within(facts.folder, joining / "results.json")]
-        given["evaluations"] = list(dict.fromkeys([*before["evaluations"], *more]))
-        found = []
-        for name in given["evaluations"]:
+        found = {}
+        for name in dict.fromkeys([*before["evaluations"], *more]):
             try:
-                found.append(read_evaluation(facts, facts.folder / name))
+                found[name] = read_evaluation(facts, facts.folder / name)
             except InputError as error:
                 logger.warning("left out of the model card: %s", error)
-        facts = _evaluated(facts, found)
+        given["evaluations"] = list(found) or None
+        facts = _evaluated(facts, list(found.values())) if found else facts
     return replace(facts, files={**facts.files, "given": (None, given)})
 
 

@@ -77,6 +77,10 @@ def test_the_evaluations_that_were_chosen_stay_chosen(model_folder, pairs, caplo
     write_card(read_facts(folder))
     assert "no results.json there" in caplog.text
     assert "`deep/down/results.json`" not in path.read_text() and "`again/results.json`" in path.read_text()
+    assert given_for(path.read_text())["evaluations"] == ["again/results.json"]
+    (folder / "again/results.json").unlink()
+    write_card(read_facts(folder))
+    assert given_for(path.read_text()) == {} and "`evaluation/results.json`" in path.read_text()  # all there are
     write_card(read_facts(folder, [folder / "evaluation"]))
     assert given_for(path.read_text())["evaluations"] == ["evaluation/results.json"]
 
