@@ -61,8 +61,8 @@ def measure_of(reward_head: Mapping[str, Any], wanted: str = "auto") -> str:
     head = reward_head["type"]
     if head not in DEFAULT_MEASURE:
         raise InputError(
-            f"a checkpoint with a {head} head says nothing about divisiveness; pass one trained with mean_variance_kl, "
-            "mean_variance_nll or likert_kl."
+            f"a checkpoint with a {head} head says nothing about divisiveness; pass one of another objective than "
+            "bradley_terry and mse."
         )
     name = DEFAULT_MEASURE[head] if wanted == "auto" else wanted
     if name not in MEASURES:

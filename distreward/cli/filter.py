@@ -174,7 +174,7 @@ def find_diverging(arguments: FilterArguments, pairs: Dataset, probability: np.n
     if np.isnan(probability).all():
         raise InputError(
             f"--model_name_or_path {arguments.model_name_or_path}: a scalar head predicts no divergence; pass a checkpoint "
-            "trained with mean_variance_kl, mean_variance_nll or likert_kl."
+            "of another objective than bradley_terry and mse."
         )
     top = None if arguments.top is None else parse_share(arguments.top, "--top")
     return diverging_by_model(probability, 0.5 if arguments.threshold is None else arguments.threshold, top)

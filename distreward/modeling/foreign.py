@@ -11,6 +11,7 @@ from transformers.dynamic_module_utils import get_class_from_dynamic_module
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from distreward.errors import InputError
+from distreward.modeling.heads import REWARD_HEADS
 
 AUTO_CLASS = "AutoModelForSequenceClassification"
 
@@ -35,8 +36,8 @@ def require_one_output(config: PreTrainedConfig, path: str) -> None:
     if not is_stock_classifier(config) and own_code(config) is None:
         raise InputError(
             f"{path}: not a reward model checkpoint ({made_by} has no classification head); train one from it with "
-            f"`distreward train --model_name_or_path {path}` (in Python: pass reward_head='scalar', 'mean_variance' or "
-            "'likert')."
+            f"`distreward train --model_name_or_path {path}` (in Python: pass reward_head="
+            f"{' or '.join(map(repr, REWARD_HEADS))})."
         )
     if config.num_labels != 1:
         raise InputError(

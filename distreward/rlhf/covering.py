@@ -64,7 +64,7 @@ def sampled_ratings(
     if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std >= 0).all()):
         raise InputError(
             "`mean` and `std` must be finite and `std` not negative: a scalar head predicts no std, so take a checkpoint with "
-            "a mean_variance or likert head."
+            "another head."
         )
     if not 0 <= correlation <= 1:
         raise InputError(f"`correlation` is {correlation}, wanted a number from 0 to 1.")

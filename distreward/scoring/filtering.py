@@ -83,8 +83,7 @@ def labels_of_model(predicted: PairPredictions) -> PairLabels:
     probs = predicted.level_probs()
     if probs is None:
         raise InputError(
-            "a checkpoint with a scalar head predicts no votes; pass one trained with mean_variance_kl, mean_variance_nll or "
-            "likert_kl."
+            "a checkpoint with a scalar head predicts no votes; pass one of another objective than bradley_terry and mse."
         )
     return PairLabels(probs[:, 3:].sum(1) + probs[:, 2] / 2, predicted.reward_gap)
 
