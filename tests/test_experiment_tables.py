@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = ROOT / "results" / "experiments"
 SCRIPT = runpy.run_path(str(ROOT / "recipes" / "experiment_tables.py"))
-SETS = ("human_feedback", "mtbench_human")
+SETS = ("human_feedback", "mtbench_human", "vicuna80")
 
 
 def test_the_tables_are_those_of_the_results():
