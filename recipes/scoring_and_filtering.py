@@ -16,7 +16,12 @@ class ScriptArguments:
     model_name_or_path: str = field(metadata={"help": "A checkpoint with a mean-variance or a Likert head."})
     dataset_name: str = field(metadata={"help": "Pairs: a file, a directory, a Hub id, or a named set."})
     output_file: str = field(metadata={"help": "JSONL of `prompt`, `chosen`, `rejected` for TRL."})
-    threshold: float = field(default=0.5, metadata={"help": "Pairs with this chance of divergence or more leave."})
+    threshold: float = field(
+        default=0.5,
+        metadata={
+            "help": "Pairs with this chance of divergence or more leave; of a calibrated model few may have 0.5."
+        },
+    )
     n_annotators: int = field(default=4, metadata={"help": "How many people are asked in thought."})
 
 

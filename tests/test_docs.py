@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from contextlib import redirect_stdout
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -176,9 +177,11 @@ def test_the_numpy_formulas_are_the_heads_and_the_losses(formulas):
     ours = PairPredictions.from_columns(np.hstack(columns), calibrated).level_probs()
     assert_allclose(formulas["level_probs"](raw_a, raw_b, calibrated), ours, atol=1e-6)
     calibrated["divergence_calibration"] = {"gap_scale": 0.3, "slope": 0.6, "intercept": -1.2}
-    for head in (MEAN_VARIANCE, calibrated):
-        ours = PairPredictions.from_columns(np.hstack(columns), head).diverging_probability(3)
-        assert_allclose(formulas["diverging_probability"](raw_a, raw_b, head, 3), ours, atol=1e-5)
+    for head, n in product((MEAN_VARIANCE, calibrated, {**calibrated, "strength_known": False}), (1, 2, 4)):
+        predicted = PairPredictions.from_columns(np.hstack(columns), head)
+        assert_allclose(formulas["level_probs"](raw_a, raw_b, head), predicted.level_probs(), atol=1e-6)
+        ours = predicted.diverging_probability(n)
+        assert_allclose(formulas["diverging_probability"](raw_a, raw_b, head, n), ours, atol=1e-5)
 
     logits = 3 * generator.standard_normal((200, 5))
     likert = REWARD_HEADS["likert"].read(torch.tensor(logits), {})

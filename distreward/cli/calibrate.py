@@ -25,7 +25,7 @@ from distreward.scoring.divergence_model import NEUTRAL_DIVERGENCE
 from distreward.scoring.held_out import N_FOLDS, HeldOut, held_out
 from distreward.scoring.inference import running_processes
 from distreward.scoring.level_model import NEUTRAL
-from distreward.scoring.predictions import PairPredictions
+from distreward.scoring.predictions import PairPredictions, own_annotators
 
 DESCRIPTION = """Calibrate the level probabilities and the chance to diverge that a checkpoint predicts, on labelled development
 pairs which it must not have been trained on, and write a copy of it with the calibration in config.json. The rewards stay as
@@ -105,7 +105,7 @@ def measure(
 
     None where there are no levels, and for `after` where nothing was kept.
     """
-    own_n = np.maximum(counts.sum(1), 1)
+    own_n = own_annotators(counts)
     found = {
         "before": (calibrated.level_probs(False), calibrated.diverging_probability(own_n, False)),
         "after": (calibrated.level_probs(), calibrated.diverging_probability(own_n)) if fitted.kept else (None, None),

@@ -11,7 +11,7 @@ COMMANDS = {
     "demo": "train three reward models on a synthetic set and compare them (minutes, no GPU, no network)",
     "train": "train a reward model on annotators' labels",
     "evaluate": "accuracy, Diverging-ID AUROC and calibration of a reward model on labelled pairs",
-    "calibrate": "calibrate the level probabilities of a checkpoint on development labels",
+    "calibrate": "calibrate the predicted levels and chance to diverge of a checkpoint on development labels",
     "card": "write a model's card from the files that training and evaluation left",
     "experiment": "compare all ways of training over seeds and folds, as in the paper's Table 3",
     "agreement": "how far annotators agree, where they diverge, and how much of it is people rather than luck",

@@ -14,6 +14,7 @@ from distreward.metrics.drawn import RatioMetric, mean_metric
 from distreward.metrics.repeated import Metric, auroc_metric, jensen_shannon_metric, log_loss_metric
 from distreward.scoring import EnsemblePredictions, PairPredictions
 from distreward.scoring.calibration import fit_calibration
+from distreward.scoring.predictions import own_annotators
 
 logger = logging.getLogger("distreward")
 
@@ -43,7 +44,7 @@ def calibrated_predictions(
     fitted = fit_calibration(predicted, np.stack(counts), np.array(known))
     for what, fit in (("levels", fitted.levels), ("diverging_probability", fitted.divergence)):
         if fit.calibration is None:
-            logger.warning("%s: %s not calibrated: %s", folder.name, what, fit.why_not)
+            logger.info("%s: %s not calibrated: %s", folder.name, what, fit.why_not)
     return replace(tested, reward_head=fitted.applied_to(tested.reward_head))
 
 
@@ -62,7 +63,7 @@ def level_metrics(
     probs = predicted.level_probs()
     if probs is None:
         return {}
-    probability, own_n = predicted.diverging_probability(n_annotators), np.maximum(np.asarray(counts).sum(1), 1)
+    probability, own_n = predicted.diverging_probability(n_annotators), own_annotators(counts)
     entropy = predicted.level_entropy() if isinstance(predicted, EnsemblePredictions) else {}
     return {
         "diverging_probability_auroc": auroc_metric(probability, counts),

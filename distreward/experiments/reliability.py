@@ -14,6 +14,7 @@ from distreward.experiments.labelled import LabelledPairs
 from distreward.metrics.bootstrap import interval
 from distreward.metrics.repeated import DRAWS_AT_ONCE, Draws
 from distreward.scoring import PairPredictions
+from distreward.scoring.predictions import own_annotators
 
 N_BINS = 10
 
@@ -75,7 +76,7 @@ def _diverging_cases(run: ModelRun, predicted: PairPredictions, labels: Labelled
     pairs = run.pairs[keep]
     return {
         "pairs": pairs,
-        "predicted": predicted.diverging_probability(np.maximum(labels.counts[run.pairs].sum(1), 1))[keep],
+        "predicted": predicted.diverging_probability(own_annotators(labels.counts[run.pairs]))[keep],
         "hits": labels.masks["diverging"][pairs].astype(np.float64),
         "trials": np.ones(len(pairs)),
     }

@@ -133,7 +133,7 @@ def evaluation_section(facts: ModelFacts, evaluation: Evaluation, start: Path) -
         about += f" **{number(evaluation.get('trained_on'))} of these pairs were trained on.**"
     own, seen = facts.value("reward_head", {}), evaluation.get("reward_head") or {}
     if own != seen and uncalibrated(own) == uncalibrated(seen):
-        about += " **Made before the calibrations in the table above was set.**"
+        about += " **Made before the calibrations in the table above were set.**"
     return {
         "title": f"{data.get('name') or 'unnamed pairs'}" + (f", {split} split" if split else ""),
         "about": about,

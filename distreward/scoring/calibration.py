@@ -9,7 +9,7 @@ import numpy as np
 
 from distreward.modeling.heads import CALIBRATIONS, uncalibrated
 from distreward.scoring.divergence_calibration import fit_divergence_calibration
-from distreward.scoring.level_calibration import CalibrationFit, fit_level_calibration
+from distreward.scoring.level_calibration import CalibrationFit, fit_level_calibration, strength_of
 from distreward.scoring.predictions import PairPredictions
 
 logger = logging.getLogger("distreward")
@@ -47,7 +47,8 @@ def fit_calibration(
     Args:
         predictions: of N DEVELOPMENT pairs; calibrations that their checkpoint has are left out of account.
         counts: [N, 5] annotators per level.
-        strength_known: [N] bool, whether the labels of a pair say how strong a preference is; None: of all.
+        strength_known: [N] bool, whether the labels of a pair say how strong a preference is; None: what `predictions` or else
+            their head say, or all.
 
     Returns:
         The fits; `applied_to(reward_head)` is the entry to write into `config.json`.
@@ -64,9 +65,8 @@ def fit_calibration(
     entry = uncalibrated(predictions.reward_head)
     if levels.calibration is not None:
         entry["calibration"] = levels.calibration
-    seen = replace(predictions, reward_head=entry)
-    if strength_known is not None:
-        seen = seen.with_strength_known(strength_known)
+    known = strength_of(predictions, len(counts)) if strength_known is None else strength_known
+    seen = replace(predictions, reward_head=entry).with_strength_known(known)
     return Calibrations(levels, fit_divergence_calibration(seen, counts))
 
 
@@ -90,9 +90,9 @@ def announce(fitted: Calibrations) -> None:
     else:
         entry = divergence.calibration
         logger.info(
-            "diverging_probability calibrated on %d development pairs, %d of them diverging: log loss %.4f (without: %.4f)",
+            "diverging_probability calibrated on %d development pairs, %d of them diverging: log loss %.4f (closed form: %.4f)",
             entry["n_pairs"],
             entry["n_diverging"],
             entry["log_loss"],
-            entry["log_loss_uncalibrated"],
+            entry["log_loss_closed_form"],
         )

@@ -1,8 +1,10 @@
 """Fitting `diverging_probability` of a checkpoint to what development pairs show: which of them diverged.
 
-`gap_scale` is chosen as the paper chooses lambda, by the AUROC of diverging pairs against the others; it stays as near to 1 as
-AUROCs that cannot be told apart allow. `slope` and `intercept` are then fitted by maximum likelihood, every pair at its own
-number of annotators, and kept only where they help more than two useless parameters would by chance (Akaike's criterion).
+`gap_scale` is judged as the paper judges lambda, by the AUROC of diverging pairs against the others, but chosen with more
+reserve: the value nearest to 1 whose AUROC is within one standard error of the best (Breiman's rule), since a development set
+of some hundred pairs has a best value by chance. `slope` and `intercept` are then fitted by maximum likelihood, every pair at
+its own number of annotators. All three are kept only where they help more than as many useless parameters would by chance
+(Akaike's criterion); where they do not, the same is tried with the gap as it is.
 """
 
 import numpy as np
@@ -11,6 +13,7 @@ from scipy.optimize import minimize
 from distreward.data.agreement import agreement_masks
 from distreward.metrics.bootstrap import WeightedAUROC
 from distreward.metrics.checks import as_counts
+from distreward.metrics.delong import auroc_difference_error
 from distreward.metrics.divergence import diverging_probability
 from distreward.modeling.heads import MEAN_AND_STD
 from distreward.scoring.divergence_model import NEUTRAL_DIVERGENCE, log_odds
@@ -23,9 +26,6 @@ MIN_OF_A_CLASS = 10
 GAP_SCALES = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """The values of `gap_scale` that are tried."""
 
-AUROC_TOLERANCE = 0.001
-"""AUROCs this close count as equal, so that a difference which is none does not move `gap_scale` away from 1."""
-
 
 def fit_divergence_calibration(predictions: PairPredictions, counts: np.ndarray) -> CalibrationFit:
     """Fit `gap_scale`, `slope` and `intercept` of `predictions` to labels.
@@ -37,8 +37,9 @@ def fit_divergence_calibration(predictions: PairPredictions, counts: np.ndarray)
 
     Returns:
         The fit. Its `calibration`, for `reward_head["divergence_calibration"]`: the parameters (`scoring.divergence_model`),
-        `n_pairs`, `n_diverging`, `auroc` at the typical number of annotators and `log_loss` in nats per pair, and the
-        same as `auroc_uncalibrated` and `log_loss_uncalibrated` for the closed form.
+        `n_pairs`, `n_diverging`, `n_annotators` that is typical of the pairs, `auroc` at that number and `log_loss` in nats per
+        pair; `auroc_closed_form` and `log_loss_closed_form` are those of the closed form on the same levels. On these
+        pairs `log_loss` is never above the latter.
     """
     counts = as_counts(counts)
     several = counts.sum(1) >= 2
@@ -57,20 +58,43 @@ def fit_divergence_calibration(predictions: PairPredictions, counts: np.ndarray)
     def chances(gap_scale: float, n_annotators: int | np.ndarray) -> np.ndarray:
         return diverging_probability(predictions.with_gap_scaled(gap_scale).level_probs()[several], n_annotators)
 
-    scales = GAP_SCALES if predictions.reward_head["type"] in MEAN_AND_STD else (1.0,)
-    aurocs = [WeightedAUROC(chances(scale, typical), diverging)() for scale in scales]
-    chosen = max(number for number, auroc in enumerate(aurocs) if auroc >= max(aurocs) - AUROC_TOLERANCE)
-    odds = log_odds(chances(scales[chosen], own_n))
-    slope, intercept = _platt(odds, diverging)
-    plain, fitted = (_log_loss(values, diverging) for values in (odds, slope * odds + intercept))
-    if (plain - fitted) * len(odds) <= 2:  # nats; a parameter each
-        slope, intercept, fitted = NEUTRAL_DIVERGENCE["slope"], NEUTRAL_DIVERGENCE["intercept"], plain
-    found = {"gap_scale": scales[chosen], "slope": slope, "intercept": intercept}
-    if found == NEUTRAL_DIVERGENCE:
+    scales = GAP_SCALES if predictions.reward_head["type"] in MEAN_AND_STD else (NEUTRAL_DIVERGENCE["gap_scale"],)
+    ranked = {scale: chances(scale, typical) for scale in scales}
+    closed_form = _log_loss(log_odds(chances(1.0, own_n)), diverging)
+    for gap_scale in dict.fromkeys((_largest_as_good(ranked, diverging), 1.0)):
+        odds = log_odds(chances(gap_scale, own_n))
+        slope, intercept = _platt(odds, diverging)
+        log_loss = _log_loss(slope * odds + intercept, diverging)
+        n_parameters = 2 + (gap_scale != 1)
+        if (closed_form - log_loss) * len(odds) > n_parameters:  # nats
+            break
+    else:
         return CalibrationFit(None, f"it does not help on {len(odds)} development pairs ({n_diverging} diverging)")
-    facts = {"n_pairs": len(odds), "n_diverging": n_diverging, "auroc": float(aurocs[chosen]), "log_loss": fitted}
-    without = {"auroc": float(aurocs[-1]), "log_loss": _log_loss(log_odds(chances(1.0, own_n)), diverging)}
-    return CalibrationFit(found | facts | {f"{name}_uncalibrated": value for name, value in without.items()})
+    return CalibrationFit(
+        {
+            "gap_scale": gap_scale,
+            "slope": slope,
+            "intercept": intercept,
+            "n_pairs": len(odds),
+            "n_diverging": n_diverging,
+            "n_annotators": typical,
+            "auroc": float(WeightedAUROC(ranked[gap_scale], diverging)()),
+            "auroc_closed_form": float(WeightedAUROC(ranked[1.0], diverging)()),
+            "log_loss": log_loss,
+            "log_loss_closed_form": closed_form,
+        }
+    )
+
+
+def _largest_as_good(ranked: dict[float, np.ndarray], diverging: np.ndarray) -> float:
+    """The largest `gap_scale` whose chances [N] tell diverging pairs as well as the best do, within one standard error."""
+    aurocs = {scale: WeightedAUROC(chances, diverging)() for scale, chances in ranked.items()}
+    best = max(aurocs, key=aurocs.get)
+    return max(
+        scale
+        for scale, chances in ranked.items()
+        if aurocs[best] - aurocs[scale] <= auroc_difference_error(ranked[best], chances, diverging)
+    )
 
 
 def _platt(odds: np.ndarray, diverging: np.ndarray) -> tuple[float, float]:

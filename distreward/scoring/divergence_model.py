@@ -1,7 +1,7 @@
 """From the closed form of `diverging_probability` to a chance that holds among people, under a checkpoint's calibration.
 
 The closed form takes the annotators of a pair for independent draws from the predicted levels. People who read the same two
-texts are not: two of them agree more often than two draws do, so the closed form promises too much divergence. And of a
+texts are not: two of them agree more often than two draws do, and a closed form that does not know it promises too much divergence. And of a
 model that overfits, the size of the reward gap says less about divergence than the widths do. Three numbers mend both:
 
 | parameter | neutral | what it does |
@@ -9,8 +9,11 @@ model that overfits, the size of the reward gap says less about divergence than 
 | `gap_scale` | 1 | 0..1: the reward gap is multiplied by it before the closed form (heads with a std) |
 | `slope`, `intercept` | 1, 0 | log odds of the closed form -> slope * log odds + intercept (Platt, 1999), slope > 0 |
 
-`slope` and `intercept` change no order of pairs at a given number of annotators; `gap_scale` does, as lambda does in the
-paper's score: lambda to infinity and `gap_scale` 0 both leave the widths alone to decide.
+`slope` and `intercept` change no order of pairs at a given number of annotators (chances below 1e-6 count as 1e-6); `gap_scale`
+does, as lambda does in the paper's score: lambda to infinity and `gap_scale` 0 both leave the widths alone to decide.
+
+A slope and an intercept hold for numbers of annotators like those they were fitted at. For many more people than that the
+calibrated chance is an extrapolation and still too high where a model cannot tell clear pairs from divided ones.
 """
 
 import numpy as np

@@ -9,7 +9,7 @@ from distreward.metrics.bootstrap import bootstrap_estimates
 from distreward.metrics.calibration import divergence_calibration
 from distreward.metrics.functional import diverging_id_auroc, level_calibration, preference_accuracy
 from distreward.scoring.ensemble import EnsemblePredictions
-from distreward.scoring.predictions import PairPredictions, typical_annotators
+from distreward.scoring.predictions import PairPredictions, own_annotators, typical_annotators
 
 
 def evaluate_predictions(
@@ -61,13 +61,13 @@ def evaluate_predictions(
         metrics["level_calibration"] = level_calibration(probs, counts, **options)
         metrics["n_annotators"] = n_annotators
         raw = predictions.level_probs(calibrated=False)
-        own_n = np.maximum(np.asarray(counts).sum(1), 1)
-        chance = predictions.diverging_probability(own_n)
-        metrics["diverging_calibration"] = divergence_calibration(chance, counts, **options)
+        own_n = own_annotators(counts)
+        chances = predictions.diverging_probability(own_n)
+        metrics["diverging_calibration"] = divergence_calibration(chances, counts, **options)
         if raw is not None and predictions.is_calibrated:
             metrics["level_calibration_uncalibrated"] = level_calibration(raw, counts, **options)
-            chance = predictions.diverging_probability(own_n, calibrated=False)
-            metrics["diverging_calibration_uncalibrated"] = divergence_calibration(chance, counts, **options)
+            plain = predictions.diverging_probability(own_n, calibrated=False)
+            metrics["diverging_calibration_uncalibrated"] = divergence_calibration(plain, counts, **options)
             closed = predictions.diverging_probability(n_annotators, calibrated=False)
             metrics["diverging_probability_uncalibrated_grid"] = diverging_id_auroc(closed, counts, **options)["grid"]
     if isinstance(predictions, EnsemblePredictions):

@@ -9,7 +9,7 @@ from distreward.metrics.bootstrap import group_index
 from distreward.metrics.checks import as_counts
 from distreward.modeling.heads import uncalibrated
 from distreward.scoring.calibration import fit_calibration
-from distreward.scoring.predictions import PairPredictions
+from distreward.scoring.predictions import PairPredictions, own_annotators
 
 N_FOLDS = 5
 
@@ -64,5 +64,5 @@ def held_out(
         if probs is None:
             return None
         found.level_probs[inside] = probs
-        found.diverging_probability[inside] = own.diverging_probability(np.maximum(counts[inside].sum(1), 1))
+        found.diverging_probability[inside] = own.diverging_probability(own_annotators(counts[inside]))
     return found

@@ -53,7 +53,7 @@ def fit_level_calibration(
     Args:
         predictions: of N DEVELOPMENT pairs; a calibration that their checkpoint has is left out of account.
         counts: [N, 5] annotators per level.
-        strength_known: [N] bool; None: for all pairs.
+        strength_known: [N] bool; None: what `predictions` or else their head say, or all.
 
     Returns:
         The fit. Its `calibration`, for `reward_head["calibration"]`: the parameters, `n_pairs`, `n_labels`, `log_loss` of
@@ -61,7 +61,7 @@ def fit_level_calibration(
         latter.
     """
     counts = as_counts(counts)
-    known = np.ones(len(counts), dtype=bool) if strength_known is None else np.asarray(strength_known, dtype=bool)
+    known = np.asarray(strength_of(predictions, len(counts)) if strength_known is None else strength_known, dtype=bool)
     plain = replace(predictions, reward_head=uncalibrated(predictions.reward_head), strength_known=known)
     counts = without_strength(counts, known)
     head, n_labels = plain.reward_head["type"], int(counts.sum())
@@ -96,6 +96,13 @@ def identified(head: str, counts: np.ndarray, strength_known: np.ndarray) -> lis
     scale, of_tie, of_strength = NEUTRAL[head]
     n_slight, n_significant = slight_and_beyond[[1, 3]].sum(), slight_and_beyond[[0, 4]].sum()
     return [scale, *([of_tie] if tie else []), *([of_strength] if n_slight and n_significant else [])]
+
+
+def strength_of(predictions: PairPredictions, n_pairs: int) -> np.ndarray:
+    """[N] bool, for which pairs labels say how strong a preference is, as far as the predictions know."""
+    if predictions.strength_known is not None:
+        return predictions.strength_known
+    return np.full(n_pairs, predictions.reward_head.get("strength_known", True))
 
 
 def level_log_loss_or_none(predictions: PairPredictions, counts: np.ndarray) -> float | None:

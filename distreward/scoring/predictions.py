@@ -209,6 +209,11 @@ def output_columns(output: RewardOutput) -> torch.Tensor:
     return columns
 
 
+def own_annotators(counts: np.ndarray) -> np.ndarray:
+    """[N] the number of annotators of each pair, counts [N, 5], for its own chance to diverge; 1 where there is none."""
+    return np.maximum(np.asarray(counts).sum(1), 1).astype(np.int64)
+
+
 def typical_annotators(counts: np.ndarray) -> int:
     """The median number of annotators over pairs with two or more, counts [N, 5]; 4 (MultiPref's) if there is none.
 

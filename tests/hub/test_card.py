@@ -149,7 +149,7 @@ def test_a_calibration_is_shown_and_an_older_evaluation_said_to_be_older(model_f
     card = model_card(read_facts(folder))
     assert "| calibration: std_scale | 1.25 | `config.json` |" in card
     assert "| divergence calibration: gap_scale | 0.5 | `config.json` |" in card
-    assert "**Made before the calibrations in the table above was set.**" in card
+    assert "**Made before the calibrations in the table above were set.**" in card
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -57,6 +57,19 @@ def test_labels_without_strength_say_nothing_of_slight_levels():
     assert seen.diverging_probability(4).mean() == pytest.approx(diverged.mean(), abs=1e-3)
 
 
+def test_what_the_predictions_know_of_strength_is_taken_where_nothing_is_said():
+    p = predictions("mean_variance", 400, strength_known=False)
+    counts = of_one_mind(p, 4)  # its levels have no slight ones, nor have the labels
+    unknown = np.zeros(400, dtype=bool)
+    assert counts[:, [1, 3]].sum() == 0
+    assert fit_calibration(p, counts).kept == fit_calibration(p, counts, unknown).kept
+    bare = replace(p, reward_head={name: value for name, value in p.reward_head.items() if name != "strength_known"})
+    assert (
+        fit_calibration(bare.with_strength_known(unknown), counts).kept == fit_calibration(bare, counts, unknown).kept
+    )
+    assert fit_calibration(bare, counts).kept != fit_calibration(bare, counts, unknown).kept
+
+
 def test_what_is_said(log):
     p = predictions("scalar", 400)
     few = fit_calibration(predictions("scalar", 8), np.repeat([[0, 0, 0, 0, 2]], 8, 0))

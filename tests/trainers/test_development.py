@@ -183,10 +183,13 @@ def test_cleared_records_give_nothing(gap):
 # --- calibration
 
 
-def many(head: dict, strength_known=1.0, n=60):
-    """Records of a model that is far too sure of random labels."""
+def many(head: dict, strength_known=1.0, n=60, echo=1):
+    """Records of a model that is far too sure of random labels; each is given by `echo` of four annotators."""
     generator = torch.Generator().manual_seed(0)
-    counts = torch.from_numpy(np.random.default_rng(0).multinomial(4, [0.3, 0.1, 0.2, 0.1, 0.3], size=n)).float()
+    counts = (
+        torch.from_numpy(np.random.default_rng(0).multinomial(4 // echo, [0.3, 0.1, 0.2, 0.1, 0.3], size=n)).float()
+        * echo
+    )
     if strength_known != 1.0:
         counts = torch.stack(
             [counts[:, :2].sum(1), 0 * counts[:, 0], counts[:, 2], 0 * counts[:, 0], counts[:, 3:].sum(1)], 1
@@ -217,9 +220,19 @@ def test_calibrating_sets_the_entry_that_the_fit_gives(kind):
     assert {name: head[name] for name in CALIBRATIONS if name in head} == both
     assert metrics["log_loss"] == pytest.approx(wanted["log_loss"])
     if kind == "mean_variance":
-        assert "divergence_calibration" in both
         assert metrics["log_loss_uncalibrated"] == pytest.approx(plain["log_loss"]) and wanted["std_scale"] > 2
     assert metrics["diverging_id_auroc"] == plain["diverging_id_auroc"] and "diverging_probability_auroc" in metrics
+
+
+@pytest.mark.parametrize("kind", ["scalar", "mean_variance"])
+def test_the_chance_to_diverge_is_calibrated_where_annotators_echo_each_other(kind):
+    head = reward_head_entry(kind)
+    records, predicted, counts = many(head, n=200, echo=2)
+    metrics = records.metrics(head, tune=True, calibrate=True)
+    assert head["divergence_calibration"] == fit_calibration(predicted, counts).kept["divergence_calibration"]
+    assert metrics["predicted_diverging"] < 0.5  # two opinions instead of four
+    records.metrics(head, tune=True, calibrate=False)
+    assert "divergence_calibration" in head  # not fitted anew, not taken away
 
 
 def test_chosen_and_rejected_answers_have_no_distribution_to_calibrate_on():
@@ -442,7 +455,7 @@ def test_the_best_weights_come_with_their_own_calibration(make_trainer, more_pai
     trainer.train()
     best = json.loads((Path(trainer.state.best_model_checkpoint) / "config.json").read_text())["reward_head"]
     assert entry.get("calibration") == best.get("calibration") != {"std_scale": 9.0, "tie": 1.0, "slight": 2.0}
-    assert entry.get("divergence_calibration", {}).get("slope") != 9
+    assert entry.get("divergence_calibration") == best.get("divergence_calibration")
     kept = entry.get("calibration")
     trainer.evaluate()
     assert entry.get("calibration") == pytest.approx(kept)

@@ -228,7 +228,15 @@ def test_lambda_comes_back_with_the_checkpoint(tmp_path, train):
     assert seen == [stopped.model.config.reward_head["lambda"]] and seen[0] is not None
 
 
-@pytest.mark.parametrize("saved", [{}, {"lambda": 0.5}, {"lambda": 0.5, "calibration": {"std_scale": 2.0}}])
+@pytest.mark.parametrize(
+    "saved",
+    [
+        {},
+        {"lambda": 0.5},
+        {"lambda": 0.5, "calibration": {"std_scale": 2.0}},
+        {"divergence_calibration": {"slope": 0.5}},
+    ],
+)
 def test_what_was_tuned_for_later_weights_goes(saved, tmp_path):
     # the checkpoint's development pairs, say, held none that diverges: its weights have no lambda
     (tmp_path / "config.json").write_text(
@@ -236,6 +244,7 @@ def test_what_was_tuned_for_later_weights_goes(saved, tmp_path):
     )
     trainer = RestoresTuned()
     entry = {"type": "mean_variance", "min_std": 0.2, "lambda": 0.9, "calibration": {"std_scale": 3.0}}
+    entry["divergence_calibration"] = {"slope": 2.0}
     trainer.model = SimpleNamespace(config=SimpleNamespace(reward_head=entry))
     trainer._restore_tuned(str(tmp_path))
     assert entry == {"type": "mean_variance", "min_std": 0.2, **saved}

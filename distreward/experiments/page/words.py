@@ -98,15 +98,15 @@ RELIABILITY = (
 )
 
 OWN_SCORE = (
-    "A model of whole distributions gives the chance that people would diverge on a pair. Calibrated: three numbers were fitted on "
-    "development pairs, one of which says how much the reward gap counts, as the paper's constant lambda does in its score. Differences are to the own "
+    "A model of whole distributions gives the chance that people would diverge on a pair. Calibrated: a few numbers were fitted on "
+    "development pairs; where a model has widths, one of them says how much the reward gap counts, as the paper's constant lambda does in its score. Differences are to the own "
     "score of the same models on the same pairs; p is corrected for the number of lines tested."
 )
 
 BRIER = (
     "Brier score: the mean squared difference between the predicted chance and what happened (1: people diverged, 0: they did not), "
-    "each pair at its own number of annotators; lower is better. As trained, a model takes the annotators of a pair for independent draws, and "
-    "promises too much. What must be beaten is to say of every pair how many of all diverge."
+    "each pair at its own number of annotators; lower is better. As trained, a model takes the annotators of a pair for independent draws, which "
+    "tends to promise too much. What must be beaten is to say of every pair how many of all diverge."
 )
 
 BREAKDOWN = (
