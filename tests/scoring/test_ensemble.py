@@ -156,3 +156,14 @@ def test_what_is_no_ensemble_is_refused_in_one_line():
         InputError, match="member 1: has a head 'scalar' of mse, but member 0 one 'scalar' of bradley_terry"
     ):
         EnsemblePredictions(units)
+
+
+def test_members_bring_their_own_calibration_of_the_chance_to_diverge():
+    plain = predictions("mean_variance", 20)
+    fit = {"gap_scale": 0.5, "slope": 0.7, "intercept": -1.0}
+    fitted = replace(plain, reward_head={**plain.reward_head, "divergence_calibration": fit})
+    both = EnsemblePredictions([plain, fitted])
+    assert both.is_calibrated
+    members = [member.diverging_probability(3) for member in (plain, fitted)]
+    assert_allclose(both.diverging_probability(3), np.mean(members, axis=0))
+    assert_allclose(both.diverging_probability(3, calibrated=False), plain.diverging_probability(3))

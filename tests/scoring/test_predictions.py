@@ -208,3 +208,27 @@ def test_columns_come_back_as_they_went(kind):
     for name in ("mean_a", "mean_b", "std_a", "std_b", "rating_probs_a", "rating_probs_b"):
         one, other = getattr(given, name), getattr(again, name)
         assert (one is None and other is None) or np.array_equal(one, other), name
+
+
+def test_scaling_the_gap_keeps_the_middle_and_the_mirror():
+    p = mean_variance()
+    half = p.with_gap_scaled(0.5)
+    assert_allclose(half.reward_gap, p.reward_gap / 2)
+    assert_allclose(half.mean_a + half.mean_b, p.mean_a + p.mean_b)
+    assert_allclose(swapped(half).level_probs(), half.level_probs()[:, ::-1])
+    assert p.with_gap_scaled(1.0) is p
+
+
+def test_the_chance_to_diverge_under_a_calibration_by_hand():
+    # gap scale 0: both means 2, so the levels of a tie; then odds o -> o^slope e^intercept
+    p = mean_variance()
+    even = replace(p, mean_a=np.full(3, 2.0), mean_b=np.full(3, 2.0)).diverging_probability(3)
+    fit = {"gap_scale": 0.0, "slope": 2.0, "intercept": -1.0}
+    found = replace(p, reward_head={**p.reward_head, "divergence_calibration": fit})
+    odds = (even / (1 - even)) ** 2 * np.exp(-1)
+    assert_allclose(found.diverging_probability(3), odds / (1 + odds))
+    assert_allclose(found.diverging_probability(3, calibrated=False), p.diverging_probability(3))
+    assert_allclose(found.level_probs(), p.level_probs())
+    each = np.array([1, 2, 3])
+    assert found.diverging_probability(each)[0] == 0
+    assert found.diverging_probability(each)[2] == found.diverging_probability(3)[2]
