@@ -6,6 +6,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from distreward.errors import InputError
@@ -80,8 +82,7 @@ class AutoRewardModel:
         trusted = {"trust_remote_code": bool(kwargs.get("trust_remote_code"))}
         config = kwargs.pop("config", None)
         if config is None:
-            if path.startswith((".", "/", "~")) and not Path(path).is_dir():
-                raise InputError(f"{path}: no such model directory; check the path.")
+            require_place(path)
             if is_adapter(path, **hub):
                 trainable = kwargs.pop("is_trainable", False)
                 return open_adapter(cls.from_pretrained, path, reward_head, trainable, **kwargs)
@@ -118,6 +119,21 @@ class AutoRewardModel:
         if has_head:
             refuse_missing_head(model, path)
         return model
+
+
+def require_place(path: str) -> None:
+    """Refuse what is no directory and no name of a Hub repository: asking for it there takes long, or fails strangely."""
+    if Path(path).is_dir():
+        return
+    if Path(path).is_file():
+        raise InputError(f"{path}: a file; name the model's directory.")
+    try:
+        validate_repo_id(path)
+        on_hub = not path.startswith((".", "/", "~"))
+    except HFValidationError:
+        on_hub = False
+    if not on_hub:
+        raise InputError(f"{path}: no such model directory; check the path.")
 
 
 def with_reward_head(config: PreTrainedConfig, reward_head: str | None, path: str) -> PreTrainedConfig:

@@ -250,3 +250,18 @@ def test_gradients_reach_the_head_and_the_first_layer(backbone):
     for parameters in (model.get_input_embeddings(), getattr(model, "score", None) or model.classifier):
         gradient = parameters.weight.grad
         assert torch.isfinite(gradient).all() and gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["outputs/mse/out", "./out", "/nowhere", "~/out", "my model"])
+def test_a_folder_that_is_not_there_is_refused_before_the_hub_is_asked(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="no such model directory; check the path"):
+        AutoRewardModel.from_pretrained(name)
+
+
+def test_a_file_is_no_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="out/config.json: a file; name the model's directory"):
+        AutoRewardModel.from_pretrained("out/config.json")
