@@ -47,14 +47,16 @@ def cell(text: Any) -> str:
 def number(value: Any) -> str:
     """A number as a card writes it.
 
-    >>> number(5000), number(0.123456), number(True), number(None)
-    ('5,000', '0.1235', 'true', '-')
+    >>> number(5000), number(0.123456), number(1e4), number(True), number(None)
+    ('5,000', '0.1235', '10,000', 'true', '-')
     """
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else cell(value)
+    if not isinstance(value, float):
+        return cell(value)
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def estimate(entry: Mapping[str, Any] | None) -> str:

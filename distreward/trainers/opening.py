@@ -68,6 +68,7 @@ def record_objective(trainer: Any, model: PreTrainedModel, args: DistributionalR
         )
     if entry is not None:
         entry["objective"] = trainer.objective
+        entry.pop("eta", None)  # of an earlier training
         entry.update({name: getattr(args, name) for name in trainer.own_settings if name != "unknown_strength"})
 
 

@@ -6,7 +6,13 @@ from transformers import LlamaForSequenceClassification
 
 from distreward.errors import InputError
 from distreward.trainers import OBJECTIVES, DistributionalRewardConfig
-from distreward.trainers.opening import add_adapter, open_model, record_strength, settle_special_tokens
+from distreward.trainers.opening import (
+    add_adapter,
+    open_model,
+    record_objective,
+    record_strength,
+    settle_special_tokens,
+)
 from tests.conftest import make_tokenizer
 
 
@@ -38,6 +44,15 @@ def test_two_ways_to_quantise_are_one_too_many(base_model):
     args = config(model_init_kwargs={"quantization_config": "one"})
     with pytest.raises(InputError, match="`quantization_config` came twice"):
         open_model(str(base_model), args, "scalar", "other")
+
+
+def test_an_eta_of_an_earlier_training_is_no_longer_the_models(base_model):
+    model = open_model(str(base_model), config(), "mean_variance", None)
+    for objective, wanted in (("mean_variance_kl", 0.5), ("mean_variance_nll", None)):
+        trainer = object.__new__(OBJECTIVES[objective])
+        record_objective(trainer, model, config(eta=0.5))
+        assert model.config.reward_head.get("eta") == wanted
+        assert model.config.reward_head["objective"] == objective
 
 
 # --- what the data says of strength
