@@ -42,7 +42,7 @@ HOME = (
     r"(?:(?<![\w./~-])|(?<=file://))"  # not in the middle of a path or an address
     r"(?:/(?:home|Users)/[^/\\\s\"':,;]+|/root(?=/)|[A-Za-z]:(?:/|\\{1,2})Users(?:/|\\{1,2})[^/\\\s\"':,;]+)"
 )
-"""`/home/ann`, `/Users/ann`, `/root/`, `C:\\Users\\ann`, also with the backslashes doubled as in JSON."""
+"""A home folder as Linux, macOS and Windows name it, the superuser's too, also with the backslashes doubled as in JSON."""
 
 COMMON_NAMES = frozenset(
     "root user users admin administrator ubuntu debian centos fedora docker nobody runner jovyan ec2-user vscode app work "
