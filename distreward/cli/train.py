@@ -117,8 +117,10 @@ def main(argv: Sequence[str]) -> int:
         path = write_facts(output_dir, trainer, arguments, model_arguments, options, splits, started, checkpoint)
         print(f"model saved to {output_dir}, facts of the run in {path}")
     try:
-        finish = trainer.push_saved if config.push_to_hub else trainer.create_model_card
-        finish(dataset_name=arguments.dataset_name)
+        if config.push_to_hub:
+            trainer.push_to_hub(dataset_name=arguments.dataset_name, _saved=True)
+        else:
+            trainer.create_model_card(dataset_name=arguments.dataset_name)
     finally:
         part(trainer)
     return 0

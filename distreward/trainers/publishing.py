@@ -71,12 +71,14 @@ class PushesToHub:
         token: str | None = None,
         revision: str | None = None,
         private: bool | None = None,
+        _saved: bool = False,
         **kwargs: Any,
     ) -> CommitInfo | Future | None:
         """Save the model and its card, then send them with tokenizer, figures and results, as `distreward push` does.
 
         Args:
             commit_message, blocking, token, revision, private: as in transformers.
+            _saved: `save_model` has been called just now; of this package's own commands.
             kwargs: for `create_model_card`: `model_name`, `dataset_name`, `tags`.
 
         Returns:
@@ -85,19 +87,8 @@ class PushesToHub:
         Raises:
             InputError: it could not be sent. The model is saved by then, and the message says how to push it later.
         """
-        self.save_model(_internal_call=True)
-        return self.push_saved(commit_message, blocking, token, revision, private, **kwargs)
-
-    def push_saved(
-        self,
-        commit_message: str | None = "End of training",
-        blocking: bool = True,
-        token: str | None = None,
-        revision: str | None = None,
-        private: bool | None = None,
-        **kwargs: Any,
-    ) -> CommitInfo | Future | None:
-        """`push_to_hub` of a model that `save_model` has saved already; the card is written here."""
+        if not _saved:
+            self.save_model(_internal_call=True)
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         if not self.is_world_process_zero():
             return None
