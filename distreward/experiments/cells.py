@@ -77,9 +77,7 @@ def run_cell(
             eval_dataset=splits["validation"],
             **trainer_kwargs(backbone),
         )
-    trainer.remove_callback(
-        PrinterCallback
-    )  # with disable_tqdm it prints every log of every run; a bar counts the runs
+    trainer.remove_callback(PrinterCallback)  # it prints every log of every run; a bar counts the runs
     trainer.train()
     development = trainer.evaluate()  # tunes lambda, on the development pairs of the best checkpoint
     scorer = RewardScorer(

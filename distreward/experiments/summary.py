@@ -101,9 +101,9 @@ def summarise(tested: Mapping[str, Sequence[ModelRun]], labels: LabelledPairs) -
 
     Returns:
         `rows`: row -> metric -> estimate. `comparisons`: row -> metric -> difference to Bradley-Terry on all labels
-        (`REFERENCE_ROW`) in each metric of `COMPARED`, `<metric>_less_average` to predicting the average distribution and `<metric>_less_own` to the row's own score; the
-        p-values of one metric are corrected together (`holm`). Runs are compared with those of the same seed on the same pairs
-        (`metrics.repeated.matched`); what has none is not there.
+        (`REFERENCE_ROW`) in each metric of `COMPARED`, `<metric>_less_average` to predicting the average distribution and
+        `<metric>_less_own` to the row's own score; the p-values of one metric are corrected together (`holm`). Runs are
+        compared with those of the same seed on the same pairs (`metrics.repeated.matched`); what has none is not there.
         `average_distribution`: metric -> estimate.
     """
     values = {row: values_of(runs, labels, metrics_of_run) for row, runs in tested.items()}

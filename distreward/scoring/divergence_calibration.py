@@ -58,14 +58,15 @@ def fit_divergence_calibration(predictions: PairPredictions, counts: np.ndarray)
     def chances(gap_scale: float, n_annotators: int | np.ndarray) -> np.ndarray:
         return diverging_probability(predictions.with_gap_scaled(gap_scale).level_probs()[several], n_annotators)
 
-    scales = GAP_SCALES if predictions.reward_head["type"] in MEAN_AND_STD else (NEUTRAL_DIVERGENCE["gap_scale"],)
+    neutral = NEUTRAL_DIVERGENCE["gap_scale"]
+    scales = GAP_SCALES if predictions.reward_head["type"] in MEAN_AND_STD else (neutral,)
     ranked = {scale: chances(scale, typical) for scale in scales}
-    closed_form = _log_loss(log_odds(chances(1.0, own_n)), diverging)
-    for gap_scale in dict.fromkeys((_largest_as_good(ranked, diverging), 1.0)):
+    closed_form = _log_loss(log_odds(chances(neutral, own_n)), diverging)
+    for gap_scale in dict.fromkeys((_largest_as_good(ranked, diverging), neutral)):
         odds = log_odds(chances(gap_scale, own_n))
         slope, intercept = _platt(odds, diverging)
         log_loss = _log_loss(slope * odds + intercept, diverging)
-        n_parameters = 2 + (gap_scale != 1)
+        n_parameters = 2 + (gap_scale != neutral)
         if (closed_form - log_loss) * len(odds) > n_parameters:  # nats
             break
     else:
@@ -79,7 +80,7 @@ def fit_divergence_calibration(predictions: PairPredictions, counts: np.ndarray)
             "n_diverging": n_diverging,
             "n_annotators": typical,
             "auroc": float(WeightedAUROC(ranked[gap_scale], diverging)()),
-            "auroc_closed_form": float(WeightedAUROC(ranked[1.0], diverging)()),
+            "auroc_closed_form": float(WeightedAUROC(ranked[neutral], diverging)()),
             "log_loss": log_loss,
             "log_loss_closed_form": closed_form,
         }
