@@ -180,8 +180,8 @@ def filter_pairs(
         )
         return FilteredPairs(reason, weights, chosen_a, copies - chosen_a)
     reason[sign == 0] = NO_DIRECTION
-    if action == "drop":
-        reason[(sign != 0) & diverging] = DIVERGES
+    if action == "drop":  # also where votes are even: what was asked for is the reason, and the report adds up
+        reason[diverging] = DIVERGES
     elif action == "thin":
         kept = np.array([_uniform(pair_id, seed) < weight for pair_id in ids], dtype=bool)
         reason[(sign != 0) & diverging & ~kept] = THINNED

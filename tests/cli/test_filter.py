@@ -47,8 +47,8 @@ def written(labels) -> tuple[dict, list[dict]]:
 def test_drop_by_people(labels, capsys):
     assert run(labels, "--action", "drop") == 0
     found, rows = written(labels)
-    # [2, -2, 0] is even: no direction; [-1, 2, 1] diverges and prefers A; [0, 0, 0] is a tie
-    assert found["left_out"] == {"neither response is preferred": 4, "annotators diverge": 2}
+    # [2, -2, 0] diverges and is even, [-1, 2, 1] diverges and prefers A: both left as diverging; [0, 0, 0] is a tie
+    assert found["left_out"] == {"neither response is preferred": 2, "annotators diverge": 4}
     assert found["pairs"] == {"in": 12, "kept": 6, "diverging": 4} and len(rows) == found["rows"] == 6
     assert found["categories"]["diverging"] == {"pairs": 4, "diverging": 4, "kept": 0}
     by_id = {row["id"]: row for row in rows}
@@ -56,7 +56,7 @@ def test_drop_by_people(labels, capsys):
     left = [json.loads(line) for line in (labels.parent / "out/left_out.jsonl").read_text().splitlines()]
     assert {line["id"]: line["reason"] for line in left}["pair-5"] == "annotators diverge"
     report = (labels.parent / "out/report.md").read_text()
-    assert "| left out: annotators diverge | 2 |" in report and "diverging pairs leave" in report
+    assert "| left out: annotators diverge | 4 |" in report and "diverging pairs leave" in report
     assert "What became of the pairs" in capsys.readouterr().out
     assert str(labels.parent) not in (labels.parent / "out/results.json").read_text()
 
@@ -142,7 +142,7 @@ def test_margins_of_the_data_are_kept_and_gaps_are_counted(labels, caplog):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--action", "dorp"], "--action dorp; did you mean 'drop'?; wanted one of"),
+        (["--action", "dorp"], "--action dorp (did you mean 'drop'?); wanted one of"),
         (["--chosen_by", "model"], "--chosen_by model needs a checkpoint"),
         (["--threshold", "0.5"], "--threshold is for predictions"),
         (["--action", "soft", "--margin", "people"], "a row of soft is a vote"),
