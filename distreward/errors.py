@@ -13,10 +13,10 @@ class InputError(ValueError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the known word closest to a misspelt one, or nothing.
+    """` (did you mean 'x'?)` for the known word closest to a misspelt one, or nothing.
 
     >>> nearest("lerning_rate", ["learning_rate", "seed"])
-    "; did you mean 'learning_rate'?"
+    " (did you mean 'learning_rate'?)"
     """
     close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""

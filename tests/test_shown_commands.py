@@ -100,5 +100,5 @@ accelerate launch -m distreward train --objectiv mse
     ]
     assert all(words[0] in COMMANDS for words, _ in found)
     said = [parse_only(words, monkeypatch, capsys) for words, _ in found]
-    assert "--sed; did you mean '--seed'?" in said[0] and said[1] is None
+    assert "--sed (did you mean '--seed'?)" in said[0] and said[1] is None
     assert "--objectiv" in said[2] and "--model_name" in said[3]

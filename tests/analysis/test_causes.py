@@ -32,8 +32,8 @@ def test_causes_come_in_the_order_of_the_table(tmp_path):
 
 
 BROKEN = {
-    "unknown field": ({"cause": []}, "unknown field `cause`; did you mean 'causes'?"),
-    "unknown cause": ({"causes": ["verbosty"]}, "field `causes`: unknown cause 'verbosty'; did you mean 'verbosity'?"),
+    "unknown field": ({"cause": []}, "unknown field `cause` (did you mean 'causes'?)"),
+    "unknown cause": ({"causes": ["verbosty"]}, "field `causes`: unknown cause 'verbosty' (did you mean 'verbosity'?)"),
     "not a list": ({"causes": "verbosity"}, "field `causes`: got 'verbosity', wanted a list"),
     "not a name": ({"causes": [3]}, "field `causes`: got 3"),
     "twice": ({"causes": ["format", "format"]}, "field `causes`: got 'format' twice"),

@@ -1,6 +1,7 @@
 """Every format is read into the same benchmark, and what is wrong with the files is counted."""
 
 import json
+import re
 
 import pytest
 
@@ -155,14 +156,14 @@ def test_only_some_systems(tmp_path):
     found = read_benchmark([folder], "mt_bench", systems=["rose", "tulip"])
     assert sorted(found.systems) == ["rose", "tulip"] and len(found.responses) == 8
     assert {system for _, system in found.verdicts["gpt-4", "score"].cells} == {"rose", "tulip"}
-    with pytest.raises(InputError, match="system 'tulp' is not in the files; did you mean 'tulip'"):
+    with pytest.raises(InputError, match="system 'tulp' is not in the files .did you mean 'tulip'"):
         read_benchmark([folder], "mt_bench", systems=["tulp"])
 
 
 @pytest.mark.parametrize(
     ("build", "read_as", "message"),
     [
-        ("arena_hard", "arena", "unknown format 'arena'; did you mean 'arena_hard'?"),
+        ("arena_hard", "arena", "unknown format 'arena' (did you mean 'arena_hard'?)"),
         ("arena_hard", "wildbench", "no .json file in it, wanted response files"),
         ("wildbench", "arena_hard", "has no question.jsonl"),
         ("wildbench", "alpaca_eval", "record 1, field `instruction`: got no such field"),
@@ -171,7 +172,7 @@ def test_only_some_systems(tmp_path):
 )
 def test_the_wrong_reader_is_one_clear_line(tmp_path, build, read_as, message):
     paths, _ = any_benchmark(build, tmp_path)
-    with pytest.raises(InputError, match=message) as caught:
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
         read_benchmark(paths[:1], read_as)
     assert "\n" not in str(caught.value)
 

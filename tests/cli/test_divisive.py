@@ -98,7 +98,7 @@ def test_texts_cannot_break_out_of_the_page(checkpoints):
     ("head", "options", "message"),
     [
         ("scalar", [], "a checkpoint with a scalar head says nothing about divisiveness"),
-        ("likert", ["--measure", "extreme"], "unknown measure 'extreme'; did you mean 'extremes'?"),
+        ("likert", ["--measure", "extreme"], "unknown measure 'extreme' (did you mean 'extremes'?)"),
         ("likert", ["--drop_top", "120%"], "--drop_top 120%: wanted a share"),
         ("likert", ["--drop_top", "4"], "all 4 ranked prompts would leave"),
         ("likert", ["--format", "mt_bench"], "mt_bench: got"),

@@ -56,10 +56,10 @@ def test_audit_takes_verdicts_from_the_data(tmp_path, files, capsys):
     ("options", "message"),
     [
         ([], "no pair has a verdict in `meta.judges`; pass a verdict file"),
-        (["--verdicts", "{verdicts}", "--format", "alpaca"], "unknown format 'alpaca'; did you mean 'alpaca_eval'?"),
+        (["--verdicts", "{verdicts}", "--format", "alpaca"], "unknown format 'alpaca' (did you mean 'alpaca_eval'?)"),
         (["--verdicts", "{verdicts}", "--format", "arena_hard"], "verdicts.jsonl, line 1, field `question_id`"),
         (["--verdicts", "{other}"], "none of its 1 records speaks of one of the 60 pairs"),
-        (["--verdicts", "{verdicts}", "--vredicts", "x"], "unknown option --vredicts; did you mean '--verdicts'?"),
+        (["--verdicts", "{verdicts}", "--vredicts", "x"], "unknown option --vredicts (did you mean '--verdicts'?)"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, files, capsys, options, message):

@@ -100,7 +100,7 @@ def test_a_machine_that_knows_how_many_there_are_still_starts_its_own(started, m
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["--accelerate_config", "fdsp2"], "neither a file nor a launch file of ours; did you mean 'fsdp2'?; wanted one of cpu,"),
+        (["--accelerate_config", "fdsp2"], "neither a file nor a launch file of ours (did you mean 'fsdp2'?); wanted one of cpu,"),
         (["--num_processes", "2"], "--num_processes has no meaning without --accelerate_config"),
         (["--accelerate_config", "ddp", "--num_processes", "two"], "invalid int value"),
         (["--accelerate_config"], "expected one argument"),

@@ -130,7 +130,7 @@ def test_the_card_names_the_repository_it_lies_in(hub, model, capsys):
             ["--metric", "level_calibration", "--repo_id", "ann/level_calibration", "--replace"],
             "--replace is for models",
         ),
-        (["{model}", "--repo_id", "ann/x", "--privat"], "unknown option --privat; did you mean '--private'?"),
+        (["{model}", "--repo_id", "ann/x", "--privat"], "unknown option --privat (did you mean '--private'?)"),
     ],
 )
 def test_mistakes_are_one_line(hub, model, capsys, arguments, line):

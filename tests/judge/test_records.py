@@ -42,7 +42,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     [
         ('{"name": "x"}', "line 1, field `side`: got no such field"),
         ('{"name": "x", "side": "c"}', "field `side`: got 'c', wanted one of a, b"),
-        ('{"name": "x", "side": "a", "mete": {}}', "unknown field `mete`; did you mean 'meta'"),
+        ('{"name": "x", "side": "a", "mete": {}}', "unknown field `mete` .did you mean 'meta'"),
         ('{"name": 3, "side": "a"}', "field `name`: got 3"),
         ('{"name": "x", "side": "a", "meta": []}', "field `meta`"),
     ],

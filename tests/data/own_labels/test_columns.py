@@ -35,7 +35,7 @@ def test_options_go_on_top_of_the_file(tmp_path):
     ("text", "message"),
     [
         ("format: longcsv", "did you mean 'long_csv'"),
-        ("format: long_csv\npromt: q", "unknown key 'promt'; did you mean 'prompt'"),
+        ("format: long_csv\npromt: q", "unknown key 'promt' (did you mean 'prompt'"),
         ("format: long_csv\nlabels:\n  A: 3", "'A' is given level '3', wanted -2 to 2"),
         ("format: long_csv\nlabels: A", "field `labels`: wanted label values"),
         ("prompt: q", "wanted a YAML mapping with `format"),
