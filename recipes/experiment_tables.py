@@ -46,7 +46,8 @@ def shown(estimate: dict | None, digits: int = 3) -> str:
 
 def table(found: dict) -> list[str]:
     """Table 3 of one experiment, its ensembles below, and the average distribution that is to be beaten."""
-    ensembles = {f"{title_of(name)}, ensemble": row for name, row in found["ensembles"]["rows"].items()}
+    averaged = found["ensembles"].get("rows", {})  # of one seed there are none
+    ensembles = {f"{title_of(name)}, ensemble": row for name, row in averaged.items()}
     rows = {title_of(name): row for name, row in found["rows"].items()} | ensembles
     lines = ["| | " + " | ".join(COLUMNS.values()) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
     lines += [
