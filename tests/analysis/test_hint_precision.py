@@ -64,7 +64,7 @@ def test_planted_causes_and_true_divergence_come_from_meta():
     probs = json.dumps({"true_level_probs": [0.5, 0, 0, 0, 0.5]})
     # four annotators of whom half love A and half love B: all but the two unanimous outcomes diverge, 1 - 2 / 16
     assert true_divergence([probs]) == pytest.approx([0.875])
-    with pytest.raises(InputError, match=r"row 2, field `meta.cause`: unknown cause 'formt' .did you mean 'format'"):
+    with pytest.raises(InputError, match=r"row 2, field `meta.cause`: unknown cause 'formt' \(did you mean 'format'"):
         planted_causes(["{}", '{"cause": "formt"}'])
 
 

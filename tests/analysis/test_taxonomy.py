@@ -24,7 +24,7 @@ def test_every_planted_cause_is_in_the_table():
 
 
 def test_a_misspelt_name_is_offered_the_nearest():
-    with pytest.raises(InputError, match="unknown cause 'verbosty' .did you mean 'verbosity'"):
+    with pytest.raises(InputError, match=r"unknown cause 'verbosty' \(did you mean 'verbosity'"):
         check_cause("verbosty")
     with pytest.raises(InputError, match="did you mean 'style'"):
         causes_of_class("styles")

@@ -42,7 +42,7 @@ def test_measures_and_heads():
     assert measure_of({"type": "mean_variance"}) == "std"
     with pytest.raises(InputError, match="a scalar head says nothing about divisiveness"):
         measure_of({"type": "scalar"})
-    with pytest.raises(InputError, match="unknown measure 'sdt' .did you mean 'std'"):
+    with pytest.raises(InputError, match=r"unknown measure 'sdt' \(did you mean 'std'"):
         measure_of(LIKERT, "sdt")
     with pytest.raises(InputError, match="'extremes' needs a likert head, and this one is mean_variance"):
         measure_of({"type": "mean_variance"}, "extremes")

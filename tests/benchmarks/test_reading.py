@@ -156,7 +156,7 @@ def test_only_some_systems(tmp_path):
     found = read_benchmark([folder], "mt_bench", systems=["rose", "tulip"])
     assert sorted(found.systems) == ["rose", "tulip"] and len(found.responses) == 8
     assert {system for _, system in found.verdicts["gpt-4", "score"].cells} == {"rose", "tulip"}
-    with pytest.raises(InputError, match="system 'tulp' is not in the files .did you mean 'tulip'"):
+    with pytest.raises(InputError, match=r"system 'tulp' is not in the files \(did you mean 'tulip'"):
         read_benchmark([folder], "mt_bench", systems=["tulp"])
 
 

@@ -1,5 +1,6 @@
 """JSONL files of dataclasses: what is written is read back, and mistakes name line and field."""
 
+import re
 from dataclasses import dataclass, field
 
 import pytest
@@ -42,12 +43,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     [
         ('{"name": "x"}', "line 1, field `side`: got no such field"),
         ('{"name": "x", "side": "c"}', "field `side`: got 'c', wanted one of a, b"),
-        ('{"name": "x", "side": "a", "mete": {}}', "unknown field `mete` .did you mean 'meta'"),
+        ('{"name": "x", "side": "a", "mete": {}}', "unknown field `mete` (did you mean 'meta'"),
         ('{"name": 3, "side": "a"}', "field `name`: got 3"),
         ('{"name": "x", "side": "a", "meta": []}', "field `meta`"),
     ],
 )
 def test_mistakes(line, message, tmp_path):
     (tmp_path / "n.jsonl").write_text(line + "\n")
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=re.escape(message)):
         read_records(tmp_path / "n.jsonl", Note, CHECKS)

@@ -60,7 +60,7 @@ def test_a_missing_and_a_misspelt_field(tmp_path):
     with pytest.raises(InputError, match="line 1, field `order`: got no such field"):
         read_verdicts(path)
     path.write_text(json.dumps(VERDICT | {"oder": "ab"}))
-    with pytest.raises(InputError, match="unknown field `oder` .did you mean 'order'"):
+    with pytest.raises(InputError, match=r"unknown field `oder` \(did you mean 'order'"):
         read_verdicts(path)
 
 

@@ -165,7 +165,7 @@ def test_preferred_to_a_column_of_the_data(checkpoint):
     assert reward(PROMPTS, COMPLETIONS, reference=column) == pytest.approx(expected.tolist(), abs=1e-5)
     # one completion of each prompt is enough here
     assert reward(PROMPTS[:1], COMPLETIONS[:1], reference=column[:1]) == pytest.approx([expected[0]], abs=1e-5)
-    with pytest.raises(InputError, match="no such column .did you mean 'referense'"):
+    with pytest.raises(InputError, match=r"no such column \(did you mean 'referense'"):
         reward(PROMPTS, COMPLETIONS, referense=column, completion_ids=[[1]] * 4)
     with pytest.raises(InputError, match="no such column; .*none besides the prompt"):
         reward(PROMPTS, COMPLETIONS, completion_ids=[[1]] * 4)

@@ -117,7 +117,7 @@ def test_of_two_responses_with_one_mean_the_agreed_one_is_rewarded(name):
 
 
 def test_an_unknown_reward_names_the_nearest():
-    with pytest.raises(InputError, match="unknown reward 'meen' .did you mean 'mean'"):
+    with pytest.raises(InputError, match=r"unknown reward 'meen' \(did you mean 'mean'"):
         find_reward("meen")
 
 
