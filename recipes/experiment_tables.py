@@ -1,6 +1,7 @@
-"""The tables of results/experiments.md, from the results.json files that `distreward experiment` wrote.
+r"""The tables of results/experiments.md, from the results.json files that `distreward experiment` wrote.
 
-python recipes/experiment_tables.py results/experiments/human_feedback results/experiments/mtbench_human
+python recipes/experiment_tables.py results/experiments/human_feedback results/experiments/mtbench_human \
+    results/experiments/vicuna80 results/experiments/mtbench_human_finetuned
 """
 
 import json

@@ -1,8 +1,9 @@
 """From the closed form of `diverging_probability` to a chance that holds among people, under a checkpoint's calibration.
 
 The closed form takes the annotators of a pair for independent draws from the predicted levels. People who read the same two
-texts are not: two of them agree more often than two draws do, and a closed form that does not know it promises too much divergence. And of a
-model that overfits, the size of the reward gap says less about divergence than the widths do. Three numbers mend both:
+texts are not: two of them agree more often than two draws do, and a closed form that does not know it promises too much
+divergence. And of a model that overfits, the size of the reward gap says less about divergence than the widths do. Three
+numbers mend both:
 
 | parameter | neutral | what it does |
 |---|---|---|
